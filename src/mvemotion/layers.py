@@ -1,0 +1,186 @@
+"""The layers of the paper's networks, each written once for 2D (music) and 3D (video, face).
+
+Tensors are (B, C, M, L) for music and (B, C, H, W, T) for video and face: the axes that a kernel
+covers stand in the paper's order, (mel, frames) and (rows, columns, frames).
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mvemotion.specs import Block
+
+CONVOLUTIONS = {2: nn.Conv2d, 3: nn.Conv3d}
+BATCH_NORMS = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+MAX_POOLS = {2: F.max_pool2d, 3: F.max_pool3d}
+
+TRUNCATED_NORMAL_STD = 0.87962566103423978  # of a unit normal cut at two standard deviations
+
+
+def cubic_kernel(n: int, rank: int) -> tuple[int, ...]:
+    """(n, n) or (n, n, n): the standard convolution of A0."""
+    return (n,) * rank
+
+
+def wide_kernel(n: int, rank: int) -> tuple[int, ...]:
+    """(1, n) or (1, n, n): conv_x and conv_z of the separable blocks (Section 4.1)."""
+    return (1,) + (n,) * (rank - 1)
+
+
+def tall_kernel(n: int, rank: int) -> tuple[int, ...]:
+    """(n, 1) or (n, n, 1): conv_y and conv_s of the separable blocks (Section 4.1)."""
+    return (n,) * (rank - 1) + (1,)
+
+
+@torch.no_grad()
+def he_normal_(weight: Tensor) -> Tensor:
+    """Fill with Keras' `he_normal`: a normal truncated at 2 sd, variance 2 / fan_in after it."""
+    fan_in = weight[0].numel()
+    std = math.sqrt(2.0 / fan_in) / TRUNCATED_NORMAL_STD
+    return nn.init.trunc_normal_(weight, 0.0, std, -2 * std, 2 * std)
+
+
+def convolution(channels: int, filters: int, kernel: tuple[int, ...], *, bias=True) -> nn.Module:
+    """A stride-1 'same' convolution; rank from the kernel, which is odd on every axis."""
+    padding = tuple(n // 2 for n in kernel)
+    layer = CONVOLUTIONS[len(kernel)](channels, filters, kernel, padding=padding, bias=bias)
+    he_normal_(layer.weight)
+    if bias:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def dense(inputs: int, outputs: int, *, bias: bool = True) -> nn.Linear:
+    """A fully connected layer, Glorot-uniform with zero bias as the paper's last layer."""
+    layer = nn.Linear(inputs, outputs, bias=bias)
+    nn.init.xavier_uniform_(layer.weight)
+    if bias:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def batch_norm(channels: int, rank: int) -> nn.Module:
+    """Keras' BatchNormalization: epsilon 1e-3; its momentum 0.99 is 0.01 here (assumption A7)."""
+    return BATCH_NORMS[rank](channels, eps=1e-3, momentum=0.01)
+
+
+def max_pool(x: Tensor, kernel=2) -> Tensor:
+    """Non-overlapping 'same' max pooling: odd sizes round up, as Keras does."""
+    return MAX_POOLS[x.ndim - 2](x, kernel, ceil_mode=True)
+
+
+def squeeze(x: Tensor) -> Tensor:
+    """Global average pooling, (B, C, ...) to (B, C)."""
+    return x.flatten(2).mean(2)
+
+
+def _unsqueeze_like(gate: Tensor, x: Tensor) -> Tensor:
+    return gate.view(*gate.shape, *[1] * (x.ndim - 2))
+
+
+class ChannelGate(nn.Module):
+    """sigmoid(Dense(relu(Dense(z)))) without biases: (B, C) squeezed to (B, C) gate."""
+
+    def __init__(self, channels: int, reduction: int):
+        super().__init__()
+        self.reduce = dense(channels, channels // reduction, bias=False)
+        self.expand = dense(channels // reduction, channels, bias=False)
+        he_normal_(self.reduce.weight)
+        he_normal_(self.expand.weight)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return torch.sigmoid(self.expand(F.relu(self.reduce(z))))
+
+
+class SpatialGate(nn.Module):
+    """sigmoid of a one-filter 1x1 convolution without bias: (B, C, ...) to (B, 1, ...)."""
+
+    def __init__(self, channels: int, rank: int):
+        super().__init__()
+        self.project = convolution(channels, 1, (1,) * rank, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sigmoid(self.project(x))
+
+
+class SqueezeExcitation(nn.Module):
+    """Concurrent channel and spatial squeeze-and-excitation: x * cSE(x) + x * sSE(x)."""
+
+    def __init__(self, channels: int, reduction: int, rank: int):
+        super().__init__()
+        self.channel = ChannelGate(channels, reduction)
+        self.spatial = SpatialGate(channels, rank)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * (_unsqueeze_like(self.channel(squeeze(x)), x) + self.spatial(x))
+
+
+class MultimodalTransfer(nn.Module):
+    """MMTM between two streams of equal width, from the sum of their squeezes (discrepancy D11)."""
+
+    def __init__(self, between: tuple[str, str], channels: int, reduction: int, rank: int):
+        super().__init__()
+        self.between = between
+        self.channel = nn.ModuleDict({name: ChannelGate(channels, reduction) for name in between})
+        self.spatial = nn.ModuleDict({name: SpatialGate(channels, rank) for name in between})
+
+    def forward(self, streams: dict[str, Tensor]) -> dict[str, Tensor]:
+        z = sum(squeeze(streams[name]) for name in self.between)
+        return {name: self._excite(name, x, z) for name, x in streams.items()}
+
+    def _excite(self, name: str, x: Tensor, z: Tensor) -> Tensor:
+        if name not in self.between:
+            return x
+        return x * (_unsqueeze_like(self.channel[name](z), x) + self.spatial[name](x))
+
+
+class DenseBlock(nn.Module):
+    """Dense residual block of Figures 3 and 4: (B, C, ...) to (B, out, ...) at half the size.
+
+    Parameters
+    ----------
+    channels : int
+        Channels of the input.
+    block : Block
+        Kernel sizes and filter counts.
+    rank : int
+        2 for music, 3 for video and face.
+    is_separable : bool
+        False: A0, square or cubic kernels and a BatchNorm after each concatenation.
+        True: A1 and A2, wide and tall kernels and no such BatchNorm.
+    filters : int
+        Filters of conv_o (`block.out`, or half of it in the compact rows).
+    has_norm : bool
+        Whether a BatchNorm ends the block.
+    """
+
+    def __init__(self, channels, block: Block, rank, *, is_separable, filters, has_norm=True):
+        super().__init__()
+        wide = wide_kernel if is_separable else cubic_kernel
+        tall = tall_kernel if is_separable else cubic_kernel
+        after_x, after_y, after_z = (channels + n for n in (block.fx, block.fy, block.f))
+        self.conv_x = convolution(channels, block.fx, wide(block.kx, rank))
+        self.conv_y = convolution(after_x, block.fy, tall(block.ky, rank))
+        self.conv_z = convolution(after_y, block.f, wide(block.kz, rank))
+        self.conv_s = convolution(channels, block.f, tall(block.ks, rank))
+        self.conv_o = convolution(after_z, filters, cubic_kernel(block.ko, rank))
+
+        def norm_concatenation(width):
+            return nn.Identity() if is_separable else batch_norm(width, rank)
+
+        self.norm_x = norm_concatenation(after_x)
+        self.norm_y = norm_concatenation(after_y)
+        self.norm_z = norm_concatenation(after_z)
+        self.norm_s = norm_concatenation(after_z)
+        self.norm_o = batch_norm(filters, rank) if has_norm else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        a = F.relu(self.conv_x(x), inplace=True)
+        b = F.relu(self.conv_y(self.norm_x(torch.cat([x, a], 1))), inplace=True)
+        d = F.relu(self.conv_z(self.norm_y(torch.cat([x, b], 1))), inplace=True)
+        s = F.relu(self.conv_s(x), inplace=True)
+        main = max_pool(self.norm_z(torch.cat([x, d], 1)))
+        skip = max_pool(self.norm_s(torch.cat([x, s], 1)))
+        return self.norm_o(F.relu(self.conv_o(main + skip), inplace=True))

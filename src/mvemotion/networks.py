@@ -1,0 +1,223 @@
+"""Builds any row of Tables 2-6 from its specification, and counts it as the paper does."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mvemotion.errors import InputError
+from mvemotion.layers import (
+    DenseBlock,
+    MultimodalTransfer,
+    SqueezeExcitation,
+    convolution,
+    dense,
+    squeeze,
+)
+from mvemotion.specs import (
+    EMOTIONS,
+    PAPER_FORMAT,
+    Branch,
+    C3DArchitecture,
+    ClipFormat,
+    Exchange,
+    Network,
+    find_network,
+    stream_shape,
+)
+
+
+class Stage(nn.Module):
+    """Every stream takes one block (and its SE unit); then two of them may exchange (MMTM)."""
+
+    def __init__(self, index: int, branches: tuple[Branch, ...], exchange: Exchange | None):
+        super().__init__()
+        self.blocks = nn.ModuleDict()
+        self.excitations = nn.ModuleDict()
+        for branch in branches:
+            rank = _rank(branch.stream)
+            self.blocks[branch.stream] = _build_block(index, branch, rank)
+            if branch.reductions:
+                self.excitations[branch.stream] = SqueezeExcitation(
+                    branch.widths[index], branch.reductions[index], rank
+                )
+        self.exchange = _build_exchange(index, branches, exchange) if exchange else None
+
+    def forward(self, streams: dict[str, Tensor]) -> dict[str, Tensor]:
+        streams = {name: block(streams[name]) for name, block in self.blocks.items()}
+        for name, excitation in self.excitations.items():
+            streams[name] = excitation(streams[name])
+        return self.exchange(streams) if self.exchange is not None else streams
+
+
+class DenseResidualNetwork(nn.Module):
+    """A0-A3 and their late fusions: five stages, squeeze, concatenate, one linear layer.
+
+    `forward`: {stream: (B, C, ...)} -> logits (B, K).
+    """
+
+    def __init__(self, spec: Network):
+        super().__init__()
+        self.streams = spec.streams
+        depth = len(spec.branches[0].architecture.blocks)
+        stages = [Stage(index, spec.branches, spec.exchange) for index in range(depth)]
+        self.stages = nn.ModuleList(stages)
+        self.head = dense(sum(branch.widths[-1] for branch in spec.branches), len(EMOTIONS))
+
+    def forward(self, streams: dict[str, Tensor]) -> Tensor:
+        check_streams(streams, self.streams)
+        for stage in self.stages:
+            streams = stage(streams)
+        return self.head(torch.cat([squeeze(streams[name]) for name in self.streams], 1))
+
+
+class C3DNetwork(nn.Module):
+    """Tran et al.'s C3D as the paper modified it (Section 4.2, Tables 2 and 4).
+
+    `forward`: {stream: (B, 3, H, W, T)} -> logits (B, K). H, W and T are fixed by the first dense
+    layer; PyTorch's default flattening order differs from Keras', which no count or score can see.
+    """
+
+    def __init__(self, spec: Network, clip_format: ClipFormat = PAPER_FORMAT):
+        super().__init__()
+        architecture: C3DArchitecture = spec.branches[0].architecture
+        self.streams = spec.streams
+        self.features = _c3d_features(architecture)
+        inputs = _c3d_feature_count(architecture, stream_shape(self.streams[0], clip_format))
+        self.dense = _c3d_dense(architecture, inputs)
+        self.head = dense(architecture.dense[-1], len(EMOTIONS))
+
+    def forward(self, streams: dict[str, Tensor]) -> Tensor:
+        check_streams(streams, self.streams)
+        features = self.features(streams[self.streams[0]])
+        return self.head(self.dense(features.flatten(1)))
+
+
+@dataclass(frozen=True)
+class ParameterCount:
+    """Parameters in the paper's convention, Keras': BatchNorm's moving statistics count too."""
+
+    total: int
+    trainable: int
+    non_trainable: int
+
+
+def create_network(network_id: str, *, clip_format: ClipFormat = PAPER_FORMAT) -> nn.Module:
+    """Build one row of Tables 2-6 with freshly initialised weights.
+
+    Parameters
+    ----------
+    network_id : str
+        An id of `list_networks`, such as ``"music_a1_se"``.
+    clip_format : ClipFormat
+        Input sizes. Only C3D depends on them: its first dense layer fixes its input.
+
+    Returns
+    -------
+    nn.Module
+        `forward` takes ``{stream: float tensor (B, C, ...)}`` and returns logits (B, 6) in the
+        order of `EMOTIONS`; the streams it needs are ``module.streams``.
+
+    Raises
+    ------
+    InputError
+        If there is no such id.
+
+    Examples
+    --------
+    >>> network = create_network("music_a2")
+    >>> network({"music": torch.zeros(1, 2, 128, 1292)}).shape
+    torch.Size([1, 6])
+    """
+    spec = find_network(network_id)
+    if isinstance(spec.branches[0].architecture, C3DArchitecture):
+        return C3DNetwork(spec, clip_format)
+    return DenseResidualNetwork(spec)
+
+
+def count_parameters(module: nn.Module) -> ParameterCount:
+    """Count as Keras does: total = trainable + BatchNorm's moving means and variances.
+
+    Examples
+    --------
+    >>> count_parameters(create_network("music_a1_se"))
+    ParameterCount(total=3994533, trainable=3992549, non_trainable=1984)
+    """
+    trainable = sum(p.numel() for p in module.parameters() if p.requires_grad)
+    frozen = sum(p.numel() for p in module.parameters() if not p.requires_grad)
+    moving = sum(b.numel() for b in module.buffers() if b.is_floating_point())
+    return ParameterCount(trainable + frozen + moving, trainable, frozen + moving)
+
+
+def count_flops(network_id: str, *, clip_format: ClipFormat = PAPER_FORMAT) -> int:
+    """Floating-point operations of one clip's forward pass (a multiply-add is two).
+
+    Convolutions and dense layers, as `torch.utils.flop_counter` counts them; nothing is computed
+    (meta tensors), so this takes no memory.
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with torch.device("meta"):
+        network = create_network(network_id, clip_format=clip_format).eval()
+        streams = {s: torch.empty(1, *stream_shape(s, clip_format)) for s in network.streams}
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(streams)
+    return counter.get_total_flops()
+
+
+def check_streams(streams: dict[str, Tensor], expected: tuple[str, ...]) -> None:
+    """Raise InputError unless exactly the expected streams are given, by name."""
+    if set(streams) != set(expected):
+        raise InputError(
+            f"streams {sorted(streams)}: this network takes exactly {sorted(expected)}; "
+            "pass {name: tensor}"
+        )
+
+
+def _rank(stream: str) -> int:
+    return len(stream_shape(stream)) - 1
+
+
+def _build_block(index: int, branch: Branch, rank: int) -> DenseBlock:
+    channels = branch.widths[index - 1] if index else stream_shape(branch.stream)[0]
+    blocks = branch.architecture.blocks
+    is_last = index == len(blocks) - 1
+    return DenseBlock(
+        channels,
+        blocks[index],
+        rank,
+        is_separable=branch.architecture.is_separable,
+        filters=branch.widths[index],
+        has_norm=branch.has_last_norm or not is_last,
+    )
+
+
+def _build_exchange(index: int, branches: tuple[Branch, ...], exchange: Exchange):
+    first = exchange.between[0]
+    width = next(branch.widths[index] for branch in branches if branch.stream == first)
+    return MultimodalTransfer(exchange.between, width, exchange.reductions[index], _rank(first))
+
+
+def _c3d_features(architecture: C3DArchitecture) -> nn.Sequential:
+    layers, channels = [], 3
+    for group, pool in zip(architecture.filters, architecture.pools, strict=True):
+        for filters in group:
+            layers += [convolution(channels, filters, (3, 3, 3)), nn.ReLU(inplace=True)]
+            channels = filters
+        layers.append(nn.MaxPool3d(pool))
+    layers.insert(-1, nn.ConstantPad3d((1, 1, 1, 1, 0, 0), 0.0))  # columns and frames of pool 5
+    return nn.Sequential(*layers)
+
+
+def _c3d_dense(architecture: C3DArchitecture, inputs: int) -> nn.Sequential:
+    layers = []
+    for outputs in architecture.dense:
+        layers += [dense(inputs, outputs), nn.ReLU(), nn.Dropout(architecture.dropout)]
+        inputs = outputs
+    return nn.Sequential(*layers)
+
+
+def _c3d_feature_count(architecture: C3DArchitecture, shape: tuple[int, ...]) -> int:
+    """Values that reach the first dense layer for one clip; found without computing any."""
+    with torch.device("meta"), torch.no_grad():
+        return _c3d_features(architecture)(torch.empty(1, *shape)).numel()

@@ -1,0 +1,379 @@
+"""The paper's inputs, blocks and networks as rows of data; no torch, no computation.
+
+Row order, grouping and labels are the paper's: `NETWORKS` is Tables 2-6 from the first printed row
+to the last. Printed scores and parameter counts are not here but in ``replication/published``.
+"""
+
+from dataclasses import dataclass
+
+from mvemotion.errors import InputError
+
+EMOTIONS = ("Excited", "Fear", "Neutral", "Relaxation", "Sad", "Tension")  # Table 1
+SPLITS = ("Train", "Validation", "test")  # folder names of the published dataset
+MODALITIES = ("music", "video", "face")
+
+
+# --- Inputs (Section 3) ---------------------------------------------------------------------------
+@dataclass(frozen=True)
+class ClipFormat:
+    """Sizes of one clip's arrays. The defaults are the paper's (Sections 3 and 4.2)."""
+
+    duration_s: float = 30.0  # "a 30-second audio waveform"
+    mel_bands: int = 128  # "128 non-linear Mel scales"
+    window: int = 2048  # "a window size of 2048", in samples
+    hop: int = 512  # "a time shift perimeter of 512 samples"
+    frame_size: int = 128  # pixels a side; inferred from the parameter counts
+    frames: int = 64  # "64 frames were taken in a distributed fashion"
+    slow_frames: int = 8  # "the slow (eight frames) ... branches"
+    c3d_size: int = 112  # "equal to 112, 112, 3, and 32"
+    c3d_frames: int = 32
+
+
+PAPER_FORMAT = ClipFormat()
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One named network input, and the stored array that it is read from."""
+
+    name: str
+    modality: str
+    array: str
+    sample_rate_hz: int = 0  # music only
+    frames: str = ""  # video and face only: "frames", "slow_frames" or "c3d_frames"
+
+
+STREAMS = {
+    stream.name: stream
+    for stream in (
+        Stream("music", "music", "music", sample_rate_hz=22_050),
+        Stream("music_slow", "music", "music_slow", sample_rate_hz=32_000),
+        Stream("music_fast", "music", "music_fast", sample_rate_hz=8_000),
+        Stream("video", "video", "video", frames="frames"),
+        Stream("video_slow", "video", "video", frames="slow_frames"),
+        Stream("video_fast", "video", "video", frames="frames"),
+        Stream("video_c3d", "video", "video", frames="c3d_frames"),
+        Stream("face", "face", "face", frames="frames"),
+        Stream("face_slow", "face", "face", frames="slow_frames"),
+        Stream("face_fast", "face", "face", frames="frames"),
+        Stream("face_c3d", "face", "face", frames="c3d_frames"),
+    )
+}
+SAMPLE_RATES_HZ = {s.array: s.sample_rate_hz for s in STREAMS.values() if s.sample_rate_hz}
+
+
+def audio_frames(sample_rate_hz: int, clip_format: ClipFormat = PAPER_FORMAT) -> int:
+    """Spectrogram columns of one clip (centred windows): 1292, 1876 or 469 in the paper."""
+    return 1 + int(clip_format.duration_s * sample_rate_hz) // clip_format.hop
+
+
+def stream_shape(name: str, clip_format: ClipFormat = PAPER_FORMAT) -> tuple[int, ...]:
+    """Shape of one clip's input: (2, M, L) for music, (3, H, W, T) for video and face."""
+    stream = STREAMS[name]
+    if stream.modality == "music":
+        return (2, clip_format.mel_bands, audio_frames(stream.sample_rate_hz, clip_format))
+    is_c3d = stream.frames == "c3d_frames"
+    side = clip_format.c3d_size if is_c3d else clip_format.frame_size
+    return (3, side, side, getattr(clip_format, stream.frames))
+
+
+# --- Dense residual blocks (Figures 3 and 4) ------------------------------------------------------
+@dataclass(frozen=True)
+class Block:
+    """Kernel sizes and filter counts of one dense residual block, in the figures' letters."""
+
+    kx: int
+    ky: int
+    kz: int
+    ks: int
+    ko: int
+    fx: int
+    fy: int
+    f: int  # filters of conv_z and conv_s
+    out: int
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Five dense residual blocks, with standard (A0) or separable (A1, A2) convolutions."""
+
+    name: str
+    is_separable: bool
+    blocks: tuple[Block, ...]
+
+
+A0 = Architecture(
+    "A0",
+    is_separable=False,
+    blocks=(
+        #      kx  ky kz ks ko   fx   fy    f  out
+        Block(13, 9, 5, 1, 5, 8, 8, 8, 16),
+        Block(9, 7, 5, 1, 5, 16, 16, 16, 32),
+        Block(9, 7, 3, 1, 3, 32, 32, 32, 64),
+        Block(9, 5, 3, 1, 3, 64, 64, 64, 128),
+        Block(7, 5, 3, 1, 3, 128, 128, 128, 256),
+    ),
+)
+A1 = Architecture(
+    "A1",
+    is_separable=True,
+    blocks=(
+        Block(5, 5, 3, 3, 3, 16, 1, 16, 32),
+        Block(5, 5, 3, 3, 3, 32, 1, 32, 64),
+        Block(5, 5, 3, 3, 3, 64, 1, 64, 128),
+        Block(3, 3, 3, 3, 3, 128, 1, 128, 256),
+        Block(3, 3, 3, 3, 3, 256, 1, 256, 512),
+    ),
+)
+A2 = Architecture(
+    "A2",
+    is_separable=True,
+    blocks=(
+        Block(9, 9, 5, 5, 3, 4, 1, 4, 8),
+        Block(7, 7, 5, 5, 3, 8, 1, 8, 16),
+        Block(7, 7, 3, 3, 3, 16, 1, 16, 32),
+        Block(5, 5, 3, 3, 3, 32, 1, 32, 64),
+        Block(5, 5, 3, 3, 3, 64, 1, 64, 128),
+    ),
+)
+A2_WIDE = Architecture(  # the fast branch of A3 wherever MMTM joins it to A1: equal widths
+    "A2 wide",
+    is_separable=True,
+    blocks=(
+        Block(9, 9, 5, 5, 3, 8, 1, 16, 32),
+        Block(7, 7, 5, 5, 3, 16, 1, 32, 64),
+        Block(7, 7, 3, 3, 3, 32, 1, 64, 128),
+        Block(5, 5, 3, 3, 3, 64, 1, 128, 256),
+        Block(5, 5, 3, 3, 3, 128, 1, 256, 512),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class C3DArchitecture:
+    """Tran et al.'s C3D as modified in Section 4.2."""
+
+    name: str
+    filters: tuple[tuple[int, ...], ...]  # one tuple a group; each group ends in a max pooling
+    pools: tuple[tuple[int, int, int], ...]  # (rows, columns, frames)
+    dense: tuple[int, ...]
+    dropout: float
+
+
+C3D = C3DArchitecture(
+    "C3D",
+    filters=((64,), (128,), (256, 256), (512, 512), (512, 512)),
+    pools=((1, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2)),
+    dense=(1024, 512),
+    dropout=0.2,
+)
+
+
+# --- Networks (Tables 2-6) ------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Branch:
+    """What one stream passes through."""
+
+    stream: str
+    architecture: Architecture | C3DArchitecture
+    reductions: tuple[int, ...] = ()  # of the SE unit after each block; empty: no SE
+    has_last_norm: bool = True  # False: block 5 has no BatchNorm (compact rows of Table 6)
+    has_half_width: bool = False  # True: block 5 has half the output filters (ditto)
+
+    def __post_init__(self):
+        if self.stream not in STREAMS:
+            raise InputError(f"stream {self.stream!r}: not one of {', '.join(STREAMS)}")
+        if self.reductions and len(self.reductions) != len(self.architecture.blocks):
+            raise InputError(f"stream {self.stream}: {self.reductions} needs a value per block")
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Output channels of each block."""
+        widths = [block.out for block in self.architecture.blocks]
+        if self.has_half_width:
+            widths[-1] //= 2
+        return tuple(widths)
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """An MMTM between two streams after every block (Section 4.2)."""
+
+    between: tuple[str, str]
+    reductions: tuple[int, ...] = (4, 8, 16, 16, 16)
+
+
+@dataclass(frozen=True)
+class Network:
+    """One row of Tables 2-6. `known`: published, exact, inferred, open or added (not printed)."""
+
+    id: str
+    table: int
+    row: int
+    label: str
+    known: str
+    branches: tuple[Branch, ...]
+    exchange: Exchange | None = None
+
+    def __post_init__(self):
+        if len(set(self.streams)) != len(self.streams):
+            raise InputError(f"network {self.id}: a stream joins twice in {self.streams}")
+        if self.exchange is None:
+            return
+        widths = {b.stream: b.widths for b in self.branches}
+        first, second = self.exchange.between
+        if first == second or not {first, second} <= set(widths):
+            raise InputError(
+                f"network {self.id}: {self.exchange.between} are not two streams of it"
+            )
+        if widths[first] != widths[second]:
+            raise InputError(
+                f"network {self.id}: MMTM joins equal widths, not {widths[first]}, {widths[second]}"
+            )
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """Names of the inputs, in the order in which their features are concatenated."""
+        return tuple(branch.stream for branch in self.branches)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Modalities used, in the paper's order music, video, face."""
+        used = {STREAMS[name].modality for name in self.streams}
+        return tuple(m for m in MODALITIES if m in used)
+
+
+SE_A0_3D = (4, 4, 8, 16, 16)  # published
+SE_A0_2D = (4, 4, 8, 8, 8)  # inferred: assumption A4
+SE_A1 = (4, 8, 8, 16, 16)  # published
+SE_A1_VIDEO = (4, 8, 16, 16, 16)  # inferred: assumption A4
+SE_A2_3D = (4, 4, 8, 8, 16)  # inferred: assumption A4
+SE_A2_2D = (2, 4, 4, 8, 8)  # inferred: assumption A4
+SE_A2_FUSED = (4, 8, 8, 16, 16)  # published; only inside Table 6 row 1
+
+
+def _c3d(modality: str) -> tuple[Branch, ...]:
+    return (Branch(f"{modality}_c3d", C3D),)
+
+
+def _one(stream: str, architecture: Architecture, **options) -> tuple[Branch, ...]:
+    return (Branch(stream, architecture, **options),)
+
+
+def _pair(modality: str, fast: Architecture) -> tuple[Branch, ...]:
+    """A3: the slow branch is A1, the fast one A2 (narrow) or A2_WIDE."""
+    return (Branch(f"{modality}_slow", A1), Branch(f"{modality}_fast", fast))
+
+
+def _mmtm(modality: str) -> Exchange:
+    return Exchange((f"{modality}_slow", f"{modality}_fast"))
+
+
+VIDEO_A3 = _pair("video", A2_WIDE)
+MUSIC_A0, MUSIC_A0_SE = _one("music", A0), _one("music", A0, reductions=SE_A0_2D)
+MUSIC_A1, MUSIC_A2 = _one("music", A1), _one("music", A2)
+FACE_A1, FACE_A2 = _one("face", A1), _one("face", A2)
+FACE_A2_SE = _one("face", A2, reductions=SE_A2_FUSED)
+NOBN = {"has_last_norm": False}
+HALF = {"has_half_width": True}
+HALF_NOBN = NOBN | HALF
+
+# fmt: off
+TABLE_2 = (
+    Network("face_c3d",     2, 1, "C3D",                              "exact",     _c3d("face")),
+    Network("face_a0",      2, 2, "A0 without SE (Face_A0_noSE)",     "exact",     _one("face", A0)),
+    Network("face_a0_se",   2, 3, "A0 with SE (Face_A0_SE)",          "published", _one("face", A0, reductions=SE_A0_3D)),
+    Network("face_a1",      2, 4, "A1 without SE (Face_A1_noSE)",     "exact",     FACE_A1),
+    Network("face_a1_se",   2, 5, "A1 with SE (Face_A1_SE)",          "exact",     _one("face", A1, reductions=SE_A1)),
+    Network("face_a2",      2, 6, "A2 without SE (Face_A2_noSE)",     "exact",     FACE_A2),
+    Network("face_a2_se",   2, 7, "A2 with SE (Face_A2_SE)",          "inferred",  _one("face", A2, reductions=SE_A2_3D)),
+    Network("face_a3",      2, 8, "A3 without MMTM (Face_A3_noMMTM)", "exact",     _pair("face", A2_WIDE)),
+    Network("face_a3_mmtm", 2, 9, "A3 with MMTM (Face_A3_MMTM)",      "exact",     _pair("face", A2_WIDE), _mmtm("face")),
+)
+TABLE_3 = (
+    Network("music_a0",      3, 1, "A0 without SE (Music_A0_noSE)",     "exact",     MUSIC_A0),
+    Network("music_a0_se",   3, 2, "A0 with SE (Music_A0_SE)",          "inferred",  MUSIC_A0_SE),
+    Network("music_a1",      3, 3, "A1 without SE (Music_A1_noSE)",     "exact",     MUSIC_A1),
+    Network("music_a1_se",   3, 4, "A1 with SE (Music_A1_SE)",          "published", _one("music", A1, reductions=SE_A1)),
+    Network("music_a2",      3, 5, "A2 without SE (Music_A2_noSE)",     "exact",     MUSIC_A2),
+    Network("music_a2_se",   3, 6, "A2 with SE (Music_A2_SE)",          "inferred",  _one("music", A2, reductions=SE_A2_2D)),
+    Network("music_a3",      3, 7, "A3 without MMTM (Music_A3_noMMTM)", "exact",     _pair("music", A2)),
+    Network("music_a3_mmtm", 3, 8, "A3 with MMTM (Music_A3_MMTM)",      "exact",     _pair("music", A2_WIDE), _mmtm("music")),
+)
+TABLE_4 = (
+    Network("video_c3d",     4, 1, "C3D",                               "exact",     _c3d("video")),
+    Network("video_a0",      4, 2, "A0 without SE (Video_A0_noSE)",     "exact",     _one("video", A0)),
+    Network("video_a0_se",   4, 3, "A0 with SE (Video_A0_SE)",          "exact",     _one("video", A0, reductions=SE_A0_3D)),
+    Network("video_a1",      4, 4, "A1 without SE (Video_A1_noSE)",     "exact",     _one("video", A1)),
+    Network("video_a1_se",   4, 5, "A1 with SE (Video_A1_SE)",          "inferred",  _one("video", A1, reductions=SE_A1_VIDEO)),
+    Network("video_a2",      4, 6, "A2 without SE (Video_A2_noSE)",     "exact",     _one("video", A2)),
+    Network("video_a2_se",   4, 7, "A2 with SE (Video_A2_SE)",          "inferred",  _one("video", A2, reductions=SE_A2_3D)),
+    Network("video_a3",      4, 8, "A3 without MMTM (Vodeo_A3_noMMTM)", "exact",     _pair("video", A2)),
+    Network("video_a3_mmtm", 4, 9, "A3 with MMTM (Vodeo_A3_MMTM)",      "published", VIDEO_A3, _mmtm("video")),
+)
+TABLE_5 = (
+    Network("video_a3_mmtm+music_a0", 5, 1, "Vodeo_A3_MMTM + Music_A0_noSE", "published", VIDEO_A3 + MUSIC_A0, _mmtm("video")),
+    Network("video_a3_mmtm+music_a1", 5, 2, "Vodeo_A3_MMTM + Music_A1_noSE", "exact",     VIDEO_A3 + MUSIC_A1, _mmtm("video")),
+    Network("video_a3_mmtm+music_a2", 5, 3, "Vodeo_A3_MMTM + Music_A2_noSE", "exact",     VIDEO_A3 + MUSIC_A2, _mmtm("video")),
+)
+TABLE_6 = (
+    # Row 1 is labelled Music_A0_SE; its count and the authors' definition have no SE there (discrepancy D2).
+    Network("video_a3_mmtm+music_a0+face_a2_se", 6, 1, "Vodeo_A3_MMTM + Music_A0_SE + Face_A2_SE",     "published", VIDEO_A3 + MUSIC_A0 + FACE_A2_SE, _mmtm("video")),
+    Network("video_a3_mmtm+music_a0_se+face_a2", 6, 2, "Vodeo_A3_MMTM + Music_A0_SE + Face_A2_noSE",   "open",      VIDEO_A3 + MUSIC_A0_SE + FACE_A2, _mmtm("video")),
+    Network("video_a3_mmtm+music_a0+face_a2",    6, 3, "Vodeo_A3_MMTM + Music_A0_noSE + Face_A2_noSE", "exact",     VIDEO_A3 + MUSIC_A0 + FACE_A2, _mmtm("video")),
+    Network("video_a3_mmtm+music_a0_se+face_a1", 6, 4, "Vodeo_A3_MMTM + Music_A0_SE + Face_A1_noSE",   "open",      VIDEO_A3 + MUSIC_A0_SE + FACE_A1, _mmtm("video")),
+    Network("video_a3_mmtm+music_a0+face_a1",    6, 5, "Vodeo_A3_MMTM + Music_A0_noSE + Face_A1_noSE", "exact",     VIDEO_A3 + MUSIC_A0 + FACE_A1, _mmtm("video")),
+    # Rows 6-10, the compact ones: what is left out of block 5 is inferred from the counts (assumption A5).
+    Network("video_a1+music_a0+face_a2", 6, 6,  "Video_A1_noSE + Music_A0_noSE + Face_A2_noSE", "inferred", _one("video", A1, **NOBN) + _one("music", A0, **NOBN) + _one("face", A2, **NOBN)),
+    Network("video_a2+music_a0+face_a2", 6, 7,  "Video_A2_noSE + Music_A0_noSE + Face_A2_noSE", "inferred", _one("video", A2, **HALF_NOBN) + _one("music", A0, **HALF_NOBN) + _one("face", A2, **HALF_NOBN)),
+    Network("video_a2+music_a2+face_a2", 6, 8,  "Video_A2_noSE + Music_A2_noSE + Face_A2_noSE", "inferred", _one("video", A2, **HALF_NOBN) + _one("music", A2, **HALF_NOBN) + _one("face", A2, **HALF_NOBN)),
+    Network("video_a1+music_a1+face_a1", 6, 9,  "Video_A1_noSE + Music_A1_noSE + Face_A1_noSE", "inferred", _one("video", A1, **HALF_NOBN) + _one("music", A1, **HALF_NOBN) + _one("face", A1, **HALF)),
+    Network("video_a1+music_a1+face_a2", 6, 10, "Video_A1_noSE + Music_A1_noSE + Face_A2_noSE", "inferred", _one("video", A1, **HALF_NOBN) + _one("music", A1, **HALF_NOBN) + _one("face", A2, **NOBN)),
+)
+# Not printed: the rows without which the MMTM ablation of Tables 3 and 4 does not compare like with like (D1).
+LIKE_FOR_LIKE = (
+    Network("music_a3_wide", 3, 0, "A3 wide without MMTM (like for like)", "added", _pair("music", A2_WIDE)),
+    Network("video_a3_wide", 4, 0, "A3 wide without MMTM (like for like)", "added", VIDEO_A3),
+)
+# fmt: on
+
+NETWORKS = TABLE_2 + TABLE_3 + TABLE_4 + TABLE_5 + TABLE_6
+
+
+def list_networks(table: int | None = None) -> tuple[str, ...]:
+    """Ids of the 39 printed networks in the paper's order, then the like-for-like rows.
+
+    Parameters
+    ----------
+    table : int, optional
+        2 to 6: only the rows of that table, and its like-for-like row where it lacks one.
+
+    Examples
+    --------
+    >>> list_networks(table=5)
+    ('video_a3_mmtm+music_a0', 'video_a3_mmtm+music_a1', 'video_a3_mmtm+music_a2')
+    >>> len(list_networks())
+    41
+    """
+    rows = NETWORKS + LIKE_FOR_LIKE
+    return tuple(row.id for row in rows if table in (None, row.table))
+
+
+def find_network(network_id: str) -> Network:
+    """The row with this id.
+
+    Raises
+    ------
+    InputError
+        If no row has it; the message names the closest ids.
+    """
+    rows = {row.id: row for row in NETWORKS + LIKE_FOR_LIKE}
+    if network_id in rows:
+        return rows[network_id]
+    from difflib import get_close_matches
+
+    close = get_close_matches(network_id, rows, n=3) or ["mvemotion networks"]
+    raise InputError(
+        f"network {network_id!r}: not one of the {len(rows)} ids of `mvemotion networks`; "
+        f"closest: {', '.join(close)}"
+    )
