@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mvemotion.errors import InputError
 from mvemotion.specs import Block
 
 CONVOLUTIONS = {2: nn.Conv2d, 3: nn.Conv3d}
@@ -37,13 +38,17 @@ def tall_kernel(n: int, rank: int) -> tuple[int, ...]:
 @torch.no_grad()
 def he_normal_(weight: Tensor) -> Tensor:
     """Fill with Keras' `he_normal`: a normal truncated at 2 sd, variance 2 / fan_in after it."""
+    if weight.is_meta:  # only its shape is wanted, and PyTorch's fallback would take seconds
+        return weight
     fan_in = weight[0].numel()
     std = math.sqrt(2.0 / fan_in) / TRUNCATED_NORMAL_STD
     return nn.init.trunc_normal_(weight, 0.0, std, -2 * std, 2 * std)
 
 
 def convolution(channels: int, filters: int, kernel: tuple[int, ...], *, bias=True) -> nn.Module:
-    """A stride-1 'same' convolution; rank from the kernel, which is odd on every axis."""
+    """A stride-1 'same' convolution, He-normal; its rank is the kernel's, odd on every axis."""
+    if not all(n % 2 for n in kernel):
+        raise InputError(f"kernel {kernel}: 'same' padding here needs an odd size on every axis")
     padding = tuple(n // 2 for n in kernel)
     layer = CONVOLUTIONS[len(kernel)](channels, filters, kernel, padding=padding, bias=bias)
     he_normal_(layer.weight)
@@ -52,12 +57,18 @@ def convolution(channels: int, filters: int, kernel: tuple[int, ...], *, bias=Tr
     return layer
 
 
-def dense(inputs: int, outputs: int, *, bias: bool = True) -> nn.Linear:
-    """A fully connected layer, Glorot-uniform with zero bias as the paper's last layer."""
-    layer = nn.Linear(inputs, outputs, bias=bias)
+def dense(inputs: int, outputs: int) -> nn.Linear:
+    """A fully connected layer, Glorot-uniform with zero bias."""
+    layer = nn.Linear(inputs, outputs)
     nn.init.xavier_uniform_(layer.weight)
-    if bias:
-        nn.init.zeros_(layer.bias)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def gate_layer(inputs: int, outputs: int) -> nn.Linear:
+    """A fully connected layer of a gate: no bias, He-normal (assumption A6)."""
+    layer = nn.Linear(inputs, outputs, bias=False)
+    he_normal_(layer.weight)
     return layer
 
 
@@ -85,10 +96,8 @@ class ChannelGate(nn.Module):
 
     def __init__(self, channels: int, reduction: int):
         super().__init__()
-        self.reduce = dense(channels, channels // reduction, bias=False)
-        self.expand = dense(channels // reduction, channels, bias=False)
-        he_normal_(self.reduce.weight)
-        he_normal_(self.expand.weight)
+        self.reduce = gate_layer(channels, channels // reduction)
+        self.expand = gate_layer(channels // reduction, channels)
 
     def forward(self, z: Tensor) -> Tensor:
         return torch.sigmoid(self.expand(F.relu(self.reduce(z))))
@@ -156,7 +165,16 @@ class DenseBlock(nn.Module):
         Whether a BatchNorm ends the block.
     """
 
-    def __init__(self, channels, block: Block, rank, *, is_separable, filters, has_norm=True):
+    def __init__(
+        self,
+        channels: int,
+        block: Block,
+        rank: int,
+        *,
+        is_separable: bool,
+        filters: int,
+        has_norm: bool = True,
+    ):
         super().__init__()
         wide = wide_kernel if is_separable else cubic_kernel
         tall = tall_kernel if is_separable else cubic_kernel
@@ -167,8 +185,10 @@ class DenseBlock(nn.Module):
         self.conv_s = convolution(channels, block.f, tall(block.ks, rank))
         self.conv_o = convolution(after_z, filters, cubic_kernel(block.ko, rank))
 
-        def norm_concatenation(width):
-            return nn.Identity() if is_separable else batch_norm(width, rank)
+        self.norms_concatenations = not is_separable
+
+        def norm_concatenation(width: int) -> nn.Module:
+            return batch_norm(width, rank) if self.norms_concatenations else nn.Identity()
 
         self.norm_x = norm_concatenation(after_x)
         self.norm_y = norm_concatenation(after_y)
@@ -181,6 +201,24 @@ class DenseBlock(nn.Module):
         b = F.relu(self.conv_y(self.norm_x(torch.cat([x, a], 1))), inplace=True)
         d = F.relu(self.conv_z(self.norm_y(torch.cat([x, b], 1))), inplace=True)
         s = F.relu(self.conv_s(x), inplace=True)
+        join = self._join_normed if self.norms_concatenations else self._join_pooled
+        return self.norm_o(F.relu(self.conv_o(join(x, d, s)), inplace=True))
+
+    def _join_normed(self, x: Tensor, d: Tensor, s: Tensor) -> Tensor:
+        """main + skip as the figures draw them: concatenate, normalise, pool, add."""
         main = max_pool(self.norm_z(torch.cat([x, d], 1)))
-        skip = max_pool(self.norm_s(torch.cat([x, s], 1)))
-        return self.norm_o(F.relu(self.conv_o(main + skip), inplace=True))
+        return main + max_pool(self.norm_s(torch.cat([x, s], 1)))
+
+    @staticmethod
+    def _join_pooled(x: Tensor, d: Tensor, s: Tensor) -> Tensor:
+        """The same without BatchNorm: pooling first halves the copies and pools x once."""
+        return torch.cat([2 * max_pool(x), max_pool(d) + max_pool(s)], 1)
+
+
+def channels_last_(module: nn.Module) -> nn.Module:
+    """Lay out every convolution's weights channels-last, in place: 2-4 times faster on a CPU."""
+    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+    for parameter in module.parameters():
+        if parameter.ndim in formats:
+            parameter.data = parameter.data.contiguous(memory_format=formats[parameter.ndim])
+    return module

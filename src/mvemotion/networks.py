@@ -1,5 +1,6 @@
 """Builds any row of Tables 2-6 from its specification, and counts it as the paper does."""
 
+from collections import OrderedDict
 from dataclasses import dataclass
 
 import torch
@@ -152,26 +153,50 @@ def count_parameters(module: nn.Module) -> ParameterCount:
 def count_flops(network_id: str, *, clip_format: ClipFormat = PAPER_FORMAT) -> int:
     """Floating-point operations of one clip's forward pass (a multiply-add is two).
 
-    Convolutions and dense layers, as `torch.utils.flop_counter` counts them; nothing is computed
-    (meta tensors), so this takes no memory.
-    """
-    from torch.utils.flop_counter import FlopCounterMode
+    Convolutions and dense layers only; nothing is computed (meta tensors), so this takes no memory.
 
+    Examples
+    --------
+    >>> round(count_flops("music_a0") / 1e9, 1)
+    19.9
+    """
     with torch.device("meta"):
-        network = create_network(network_id, clip_format=clip_format).eval()
-        streams = {s: torch.empty(1, *stream_shape(s, clip_format)) for s in network.streams}
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(streams)
-    return counter.get_total_flops()
+        network = create_network(network_id, clip_format=clip_format)
+    return count_meta_flops(network, clip_format=clip_format)
+
+
+def count_meta_flops(network: nn.Module, *, clip_format: ClipFormat = PAPER_FORMAT) -> int:
+    """`count_flops` of a network that was built on the meta device already."""
+    counts = []
+
+    def count(layer: nn.Module, _inputs, output: Tensor):
+        counts.append(2 * output.numel() * layer.weight[0].numel())
+
+    hooks = [
+        layer.register_forward_hook(count)
+        for layer in network.modules()
+        if isinstance(layer, nn.Conv2d | nn.Conv3d | nn.Linear)
+    ]
+    shapes = {name: stream_shape(name, clip_format) for name in network.streams}
+    with torch.no_grad():
+        network.eval()({n: torch.empty(1, *shape, device="meta") for n, shape in shapes.items()})
+    for hook in hooks:
+        hook.remove()
+    return sum(counts)
 
 
 def check_streams(streams: dict[str, Tensor], expected: tuple[str, ...]) -> None:
-    """Raise InputError unless exactly the expected streams are given, by name."""
+    """Raise InputError unless exactly the expected streams are given, by name, channels second."""
     if set(streams) != set(expected):
         raise InputError(
             f"streams {sorted(streams)}: this network takes exactly {sorted(expected)}; "
             "pass {name: tensor}"
         )
+    for name, x in streams.items():
+        shape = stream_shape(name)
+        if x.ndim != len(shape) + 1 or x.shape[1] != shape[0]:
+            axes = "(B, 2, M, L)" if len(shape) == 3 else "(B, 3, H, W, T)"
+            raise InputError(f"stream {name}: shape {tuple(x.shape)}, {axes} needed")
 
 
 def _rank(stream: str) -> int:
@@ -199,25 +224,37 @@ def _build_exchange(index: int, branches: tuple[Branch, ...], exchange: Exchange
 
 
 def _c3d_features(architecture: C3DArchitecture) -> nn.Sequential:
-    layers, channels = [], 3
-    for group, pool in zip(architecture.filters, architecture.pools, strict=True):
-        for filters in group:
-            layers += [convolution(channels, filters, (3, 3, 3)), nn.ReLU(inplace=True)]
+    """Convolutions and poolings under their usual names: conv1a, pool1, ..., conv5b, pool5."""
+    layers, channels = OrderedDict(), 3
+    groups = zip(architecture.filters, architecture.pools, strict=True)
+    for number, (group, pool) in enumerate(groups, start=1):
+        for letter, filters in zip("ab", group, strict=False):
+            layers[f"conv{number}{letter}"] = convolution(channels, filters, (3, 3, 3))
+            layers[f"relu{number}{letter}"] = nn.ReLU(inplace=True)
             channels = filters
-        layers.append(nn.MaxPool3d(pool))
-    layers.insert(-1, nn.ConstantPad3d((1, 1, 1, 1, 0, 0), 0.0))  # columns and frames of pool 5
-    return nn.Sequential(*layers)
+        if number == len(architecture.pools):  # one zero on both sides of columns and frames
+            layers[f"pad{number}"] = nn.ConstantPad3d((1, 1, 1, 1, 0, 0), 0.0)
+        layers[f"pool{number}"] = nn.MaxPool3d(pool)
+    return nn.Sequential(layers)
 
 
 def _c3d_dense(architecture: C3DArchitecture, inputs: int) -> nn.Sequential:
-    layers = []
-    for outputs in architecture.dense:
-        layers += [dense(inputs, outputs), nn.ReLU(), nn.Dropout(architecture.dropout)]
+    """The hidden layers, fc6 and fc7, each with dropout after it (assumption A18)."""
+    layers = OrderedDict()
+    for number, outputs in enumerate(architecture.dense, start=6):
+        layers[f"fc{number}"] = dense(inputs, outputs)
+        layers[f"relu{number}"] = nn.ReLU()
+        layers[f"drop{number}"] = nn.Dropout(architecture.dropout)
         inputs = outputs
-    return nn.Sequential(*layers)
+    return nn.Sequential(layers)
 
 
 def _c3d_feature_count(architecture: C3DArchitecture, shape: tuple[int, ...]) -> int:
     """Values that reach the first dense layer for one clip; found without computing any."""
-    with torch.device("meta"), torch.no_grad():
-        return _c3d_features(architecture)(torch.empty(1, *shape)).numel()
+    try:
+        with torch.device("meta"), torch.no_grad():
+            return _c3d_features(architecture)(torch.empty(1, *shape)).numel()
+    except RuntimeError as error:
+        raise InputError(
+            f"C3D input {shape}: its five poolings need at least 16 rows, columns and frames"
+        ) from error

@@ -1,175 +1,16 @@
-"""The paper's inputs, blocks and networks as rows of data; no torch, no computation.
+"""The networks of Tables 2-6, one row each, in the paper's order and grouping.
 
-Row order, grouping and labels are the paper's: `NETWORKS` is Tables 2-6 from the first printed row
-to the last. Printed scores and parameter counts are not here but in ``replication/published``.
+Printed scores and parameter counts are not here but in ``replication/published``.
 """
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from mvemotion.errors import InputError
-
-EMOTIONS = ("Excited", "Fear", "Neutral", "Relaxation", "Sad", "Tension")  # Table 1
-SPLITS = ("Train", "Validation", "test")  # folder names of the published dataset
-MODALITIES = ("music", "video", "face")
+from mvemotion.specs.architectures import A0, A1, A2, A2_WIDE, C3D, Architecture, C3DArchitecture
+from mvemotion.specs.inputs import MODALITIES, STREAMS
 
 
-# --- Inputs (Section 3) ---------------------------------------------------------------------------
-@dataclass(frozen=True)
-class ClipFormat:
-    """Sizes of one clip's arrays. The defaults are the paper's (Sections 3 and 4.2)."""
-
-    duration_s: float = 30.0  # "a 30-second audio waveform"
-    mel_bands: int = 128  # "128 non-linear Mel scales"
-    window: int = 2048  # "a window size of 2048", in samples
-    hop: int = 512  # "a time shift perimeter of 512 samples"
-    frame_size: int = 128  # pixels a side; inferred from the parameter counts
-    frames: int = 64  # "64 frames were taken in a distributed fashion"
-    slow_frames: int = 8  # "the slow (eight frames) ... branches"
-    c3d_size: int = 112  # "equal to 112, 112, 3, and 32"
-    c3d_frames: int = 32
-
-
-PAPER_FORMAT = ClipFormat()
-
-
-@dataclass(frozen=True)
-class Stream:
-    """One named network input, and the stored array that it is read from."""
-
-    name: str
-    modality: str
-    array: str
-    sample_rate_hz: int = 0  # music only
-    frames: str = ""  # video and face only: "frames", "slow_frames" or "c3d_frames"
-
-
-STREAMS = {
-    stream.name: stream
-    for stream in (
-        Stream("music", "music", "music", sample_rate_hz=22_050),
-        Stream("music_slow", "music", "music_slow", sample_rate_hz=32_000),
-        Stream("music_fast", "music", "music_fast", sample_rate_hz=8_000),
-        Stream("video", "video", "video", frames="frames"),
-        Stream("video_slow", "video", "video", frames="slow_frames"),
-        Stream("video_fast", "video", "video", frames="frames"),
-        Stream("video_c3d", "video", "video", frames="c3d_frames"),
-        Stream("face", "face", "face", frames="frames"),
-        Stream("face_slow", "face", "face", frames="slow_frames"),
-        Stream("face_fast", "face", "face", frames="frames"),
-        Stream("face_c3d", "face", "face", frames="c3d_frames"),
-    )
-}
-SAMPLE_RATES_HZ = {s.array: s.sample_rate_hz for s in STREAMS.values() if s.sample_rate_hz}
-
-
-def audio_frames(sample_rate_hz: int, clip_format: ClipFormat = PAPER_FORMAT) -> int:
-    """Spectrogram columns of one clip (centred windows): 1292, 1876 or 469 in the paper."""
-    return 1 + int(clip_format.duration_s * sample_rate_hz) // clip_format.hop
-
-
-def stream_shape(name: str, clip_format: ClipFormat = PAPER_FORMAT) -> tuple[int, ...]:
-    """Shape of one clip's input: (2, M, L) for music, (3, H, W, T) for video and face."""
-    stream = STREAMS[name]
-    if stream.modality == "music":
-        return (2, clip_format.mel_bands, audio_frames(stream.sample_rate_hz, clip_format))
-    is_c3d = stream.frames == "c3d_frames"
-    side = clip_format.c3d_size if is_c3d else clip_format.frame_size
-    return (3, side, side, getattr(clip_format, stream.frames))
-
-
-# --- Dense residual blocks (Figures 3 and 4) ------------------------------------------------------
-@dataclass(frozen=True)
-class Block:
-    """Kernel sizes and filter counts of one dense residual block, in the figures' letters."""
-
-    kx: int
-    ky: int
-    kz: int
-    ks: int
-    ko: int
-    fx: int
-    fy: int
-    f: int  # filters of conv_z and conv_s
-    out: int
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """Five dense residual blocks, with standard (A0) or separable (A1, A2) convolutions."""
-
-    name: str
-    is_separable: bool
-    blocks: tuple[Block, ...]
-
-
-A0 = Architecture(
-    "A0",
-    is_separable=False,
-    blocks=(
-        #      kx  ky kz ks ko   fx   fy    f  out
-        Block(13, 9, 5, 1, 5, 8, 8, 8, 16),
-        Block(9, 7, 5, 1, 5, 16, 16, 16, 32),
-        Block(9, 7, 3, 1, 3, 32, 32, 32, 64),
-        Block(9, 5, 3, 1, 3, 64, 64, 64, 128),
-        Block(7, 5, 3, 1, 3, 128, 128, 128, 256),
-    ),
-)
-A1 = Architecture(
-    "A1",
-    is_separable=True,
-    blocks=(
-        Block(5, 5, 3, 3, 3, 16, 1, 16, 32),
-        Block(5, 5, 3, 3, 3, 32, 1, 32, 64),
-        Block(5, 5, 3, 3, 3, 64, 1, 64, 128),
-        Block(3, 3, 3, 3, 3, 128, 1, 128, 256),
-        Block(3, 3, 3, 3, 3, 256, 1, 256, 512),
-    ),
-)
-A2 = Architecture(
-    "A2",
-    is_separable=True,
-    blocks=(
-        Block(9, 9, 5, 5, 3, 4, 1, 4, 8),
-        Block(7, 7, 5, 5, 3, 8, 1, 8, 16),
-        Block(7, 7, 3, 3, 3, 16, 1, 16, 32),
-        Block(5, 5, 3, 3, 3, 32, 1, 32, 64),
-        Block(5, 5, 3, 3, 3, 64, 1, 64, 128),
-    ),
-)
-A2_WIDE = Architecture(  # the fast branch of A3 wherever MMTM joins it to A1: equal widths
-    "A2 wide",
-    is_separable=True,
-    blocks=(
-        Block(9, 9, 5, 5, 3, 8, 1, 16, 32),
-        Block(7, 7, 5, 5, 3, 16, 1, 32, 64),
-        Block(7, 7, 3, 3, 3, 32, 1, 64, 128),
-        Block(5, 5, 3, 3, 3, 64, 1, 128, 256),
-        Block(5, 5, 3, 3, 3, 128, 1, 256, 512),
-    ),
-)
-
-
-@dataclass(frozen=True)
-class C3DArchitecture:
-    """Tran et al.'s C3D as modified in Section 4.2."""
-
-    name: str
-    filters: tuple[tuple[int, ...], ...]  # one tuple a group; each group ends in a max pooling
-    pools: tuple[tuple[int, int, int], ...]  # (rows, columns, frames)
-    dense: tuple[int, ...]
-    dropout: float
-
-
-C3D = C3DArchitecture(
-    "C3D",
-    filters=((64,), (128,), (256, 256), (512, 512), (512, 512)),
-    pools=((1, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2)),
-    dense=(1024, 512),
-    dropout=0.2,
-)
-
-
-# --- Networks (Tables 2-6) ------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Branch:
     """What one stream passes through."""
@@ -202,6 +43,10 @@ class Exchange:
     between: tuple[str, str]
     reductions: tuple[int, ...] = (4, 8, 16, 16, 16)
 
+    def __post_init__(self):
+        if len(self.reductions) != len(A1.blocks):
+            raise InputError(f"MMTM {self.between}: {self.reductions} needs a value per block")
+
 
 @dataclass(frozen=True)
 class Network:
@@ -218,6 +63,8 @@ class Network:
     def __post_init__(self):
         if len(set(self.streams)) != len(self.streams):
             raise InputError(f"network {self.id}: a stream joins twice in {self.streams}")
+        if len(self.branches) > 1 and any(branch.architecture is C3D for branch in self.branches):
+            raise InputError(f"network {self.id}: C3D stands alone, it does not fuse")
         if self.exchange is None:
             return
         widths = {b.stream: b.widths for b in self.branches}
@@ -370,8 +217,6 @@ def find_network(network_id: str) -> Network:
     rows = {row.id: row for row in NETWORKS + LIKE_FOR_LIKE}
     if network_id in rows:
         return rows[network_id]
-    from difflib import get_close_matches
-
     close = get_close_matches(network_id, rows, n=3) or ["mvemotion networks"]
     raise InputError(
         f"network {network_id!r}: not one of the {len(rows)} ids of `mvemotion networks`; "

@@ -1,0 +1,68 @@
+# Everything runs in the project's own environment; nothing needs to be activated.
+# Python 3.11 or newer is all a fresh machine needs: make PYTHON=python3.12 ... to choose one.
+PYTHON ?= python3
+PROFILE ?= smoke
+DATA ?=
+RESULTS ?=
+DEVICE ?= auto
+
+BIN := .venv/bin
+PY := $(BIN)/python
+STAMP := .venv/.installed
+DATA_OPTION = $(if $(DATA),--data "$(DATA)")
+RESULTS_OPTION = $(if $(RESULTS),--results "$(RESULTS)")
+
+.PHONY: help setup replicate test test-fast notebooks lint lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make replicate [PROFILE=smoke|sample|paper] [DATA=folder]   tables, figures, notebooks"
+	@echo "make test                                                   every test, notebooks too"
+	@echo "make test-fast                                              without the slow ones"
+	@echo "make notebooks                                              re-execute the committed notebooks"
+	@echo "make lint | lock | clean"
+
+setup: $(STAMP)
+
+# uv installs the locked versions in well under a minute; plain pip does the same, slower.
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "Python %d.%d found, 3.11 or newer needed: make PYTHON=python3.11 ..." % v[:2])'
+	$(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet uv && \
+	  $(PY) -m uv pip install --quiet --python $(PY) --require-hashes -r requirements.lock && \
+	  $(PY) -m uv pip install --quiet --python $(PY) --no-deps -e . || \
+	  { $(PY) -m pip install --quiet --require-hashes -r requirements.lock && \
+	    $(PY) -m pip install --quiet --no-deps -e . ; }
+	@touch $(STAMP)
+
+replicate: $(STAMP)
+	$(PY) -m mvemotion replicate --profile "$(PROFILE)" --device $(DEVICE) $(DATA_OPTION) $(RESULTS_OPTION)
+
+test: $(STAMP)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m pytest -q
+	rm -rf .nbval && MVEMOTION_PROFILE=tiny MVEMOTION_RESULTS="$(CURDIR)/.nbval" \
+	  $(PY) -m pytest -q --nbval-lax --nbval-current-env -p no:doctest notebooks
+
+test-fast: $(STAMP)
+	$(PY) -m pytest -q -m "not slow"
+
+# The committed outputs come from this: profile smoke, normalised, no metadata of the run.
+notebooks: $(STAMP)
+	$(PY) -m mvemotion replicate --profile smoke
+	for notebook in notebooks/[0-9]*.ipynb; do \
+	  MVEMOTION_PROFILE=smoke $(PY) -m nbconvert --to notebook --execute --inplace $$notebook && \
+	  $(PY) -m nbstripout --keep-output --keep-count \
+	    --extra-keys "metadata.papermill cell.metadata.papermill cell.metadata.execution metadata.widgets" $$notebook || exit 1; \
+	done
+
+lint: $(STAMP)
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+lock:
+	$(PY) -m uv pip compile --quiet --universal --all-extras --generate-hashes --python-version 3.11 pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv .nbval .pytest_cache .ruff_cache

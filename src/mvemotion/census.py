@@ -1,0 +1,159 @@
+"""The census of the networks: our parameter counts beside the paper's, row by row.
+
+What `mvemotion networks` prints and checks. Networks are built on PyTorch's meta device (shapes
+without values), so that all 41 take seconds and no memory.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from mvemotion.networks import count_meta_flops, count_parameters, create_network
+from mvemotion.published import published_parameters, published_splits
+from mvemotion.specs import Network, find_network, list_networks
+
+TITLES = {  # the paper's; Table 4 has lost its own and is worded like its neighbours
+    2: "Test results using facial expression",
+    3: "Test results using music information",
+    4: "Test results using video information",
+    5: "Test results using music and video information",
+    6: "Integrated test results using music, video, and facial expressions",
+}
+COLUMNS = ("row", "id", "ours", "paper", "difference", "GFLOP", "status")
+
+
+@dataclass(frozen=True)
+class CensusRow:
+    """One network: the paper's place and count, and ours (Keras' convention)."""
+
+    id: str
+    table: int
+    row: int  # in the paper's table, from 1; 0: not printed
+    label: str
+    parameters: int
+    printed: int | None  # None: not printed
+    difference: int | None  # ours - printed
+    trainable: int
+    non_trainable: int
+    gflops: float  # of one clip's forward pass at the paper's input size
+    status: str  # "exact", "open" (known not to come out), "added" (not printed) or "off"
+
+
+def census() -> list[CensusRow]:
+    """Build and count every network, in the paper's order, the like-for-like rows after it."""
+    printed = published_parameters()
+    return [_take(find_network(name), printed.get(name)) for name in list_networks()]
+
+
+def failures(rows: Sequence[CensusRow]) -> list[str]:
+    """Each reproducible count and published split that is off or missing, as a sentence.
+
+    Open rows are no failures: their difference is reported, not hidden.
+
+    Parameters
+    ----------
+    rows : sequence of CensusRow
+        What `census` returns.
+
+    Returns
+    -------
+    list of str
+        Empty if all is as it should be.
+    """
+    found = {row.id: row for row in rows}
+    missing = [
+        f"{name}: printed in the paper with {count:,} parameters, but not among the networks built"
+        for name, count in published_parameters().items()
+        if name not in found
+    ]
+    off = [
+        f"{row.id}: {row.parameters:,} parameters; "
+        f"Table {row.table} row {row.row} prints {row.printed:,} ({row.difference:+,})"
+        for row in rows
+        if row.status == "off"
+    ]
+    return missing + off + _split_failures(found)
+
+
+def render(rows: Sequence[CensusRow]) -> str:
+    """The census as plain text: a block for each table of the paper, then what it adds up to."""
+    blocks = [
+        _block(table, [row for row in rows if row.table == table])
+        for table in sorted({row.table for row in rows})
+    ]
+    return "\n\n".join([*blocks, summary(rows)])
+
+
+def summary(rows: Sequence[CensusRow]) -> str:
+    """Two lines: how many printed counts and how many published splits come out exactly."""
+    printed = [row for row in rows if row.printed is not None]
+    count = {s: sum(row.status == s for row in rows) for s in ("exact", "open", "added", "off")}
+    splits = len(published_splits())
+    good_splits = splits - len(_split_failures({row.id: row for row in rows}))
+    return (
+        f"{count['exact']} of {len(printed)} printed counts exact, {count['open']} open, "
+        f"{count['off']} off; {count['added']} networks added\n"
+        f"{good_splits} of {splits} published trainable / non-trainable splits exact"
+    )
+
+
+def _take(spec: Network, printed: int | None) -> CensusRow:
+    with torch.device("meta"):
+        network = create_network(spec.id)
+    counted = count_parameters(network)
+    difference = None if printed is None else counted.total - printed
+    return CensusRow(
+        id=spec.id,
+        table=spec.table,
+        row=spec.row,
+        label=spec.label,
+        parameters=counted.total,
+        printed=printed,
+        difference=difference,
+        trainable=counted.trainable,
+        non_trainable=counted.non_trainable,
+        gflops=round(count_meta_flops(network) / 1e9, 3),
+        status=_status(spec, difference),
+    )
+
+
+def _status(spec: Network, difference: int | None) -> str:
+    if difference is None:
+        return "added"
+    if difference == 0:
+        return "exact"
+    return "open" if spec.known == "open" else "off"
+
+
+def _split_failures(found: dict[str, CensusRow]) -> list[str]:
+    return [
+        f"{name}: {row.trainable:,} trainable and {row.non_trainable:,} non-trainable parameters; "
+        f"the authors' summary prints {split.trainable:,} and {split.non_trainable:,}"
+        for name, split in published_splits().items()
+        if (row := found.get(name)) is not None
+        and (row.trainable, row.non_trainable) != (split.trainable, split.non_trainable)
+    ]
+
+
+def _block(table: int, rows: list[CensusRow]) -> str:
+    lines = [_line(COLUMNS), *(_line(_cells(row)) for row in rows)]
+    return "\n".join([f"Table {table}. {TITLES[table]}", *lines])
+
+
+def _cells(row: CensusRow) -> tuple[str, ...]:
+    is_printed = row.printed is not None
+    return (
+        str(row.row) if is_printed else "+",
+        row.id,
+        f"{row.parameters:,}",
+        f"{row.printed:,}" if is_printed else "-",
+        f"{row.difference:+,}" if row.difference else "0" if is_printed else "-",
+        f"{row.gflops:.1f}",
+        row.status,
+    )
+
+
+def _line(cells: Sequence[str]) -> str:
+    row, name, ours, paper, difference, gflop, status = cells
+    return f"{row:>4}  {name:<34} {ours:>11} {paper:>11} {difference:>10} {gflop:>6}  {status}"

@@ -1,0 +1,1 @@
+"""Raw folders to stores of clips: sources, preparation, the store and the manifest."""

@@ -1,0 +1,124 @@
+"""From stored clips to the tensors that a network takes.
+
+The loader moves uint8 and float16 as they are stored; standardising, choosing the slow frames and
+C3D's resizing happen on the device of the network (`InputPipeline`).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from mvemotion.data.store import Store
+from mvemotion.media.sampling import frame_indices
+from mvemotion.specs import EMOTIONS, STREAMS, ClipFormat
+
+Statistics = dict[str, tuple[float, float]]  # array name: (mean, standard deviation)
+
+
+class ClipDataset(Dataset):
+    """Stored arrays of the given clips, with their emotion.
+
+    Each item is a dict: one tensor per array as the store holds it, ``target`` (index into
+    `EMOTIONS`), ``has_face`` and ``index`` (row of `clips`).
+    """
+
+    def __init__(self, store: Store, clips: pd.DataFrame, streams: Sequence[str]):
+        self.store = store
+        self.ids = list(clips["id"])
+        self.targets = [EMOTIONS.index(emotion) for emotion in clips["emotion"]]
+        self.has_face = (clips["face_frames"] > 0).tolist()
+        self.arrays = sorted({STREAMS[name].array for name in streams})
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, index: int) -> dict:
+        arrays = self.store.read(self.ids[index], self.arrays)
+        item = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        return item | {
+            "target": self.targets[index],
+            "has_face": self.has_face[index],
+            "index": index,
+        }
+
+
+def balanced_batches(order: Sequence[int], batch_size: int) -> list[list[int]]:
+    """Cut `order` into batches of nearly equal size, none above `batch_size`.
+
+    No clip is dropped and no last batch of one remains, which BatchNorm could not train on.
+
+    Examples
+    --------
+    >>> [len(batch) for batch in balanced_batches(range(9), 4)]
+    [3, 3, 3]
+    """
+    count = -(-len(order) // batch_size)
+    return [part.tolist() for part in np.array_split(np.asarray(order), max(count, 1)) if len(part)]
+
+
+def clip_loader(dataset: ClipDataset, batches: list[list[int]], *, workers: int = 0) -> DataLoader:
+    """A loader over exactly these batches, in this order."""
+    return DataLoader(
+        dataset,
+        batch_sampler=batches,
+        num_workers=workers,
+        pin_memory=torch.cuda.is_available(),
+        multiprocessing_context="spawn" if workers else None,
+    )
+
+
+class InputPipeline:
+    """Turns a batch of stored arrays into standardised network inputs, on the batch's device.
+
+    Parameters
+    ----------
+    streams : sequence of str
+        Names of the network's inputs.
+    clip_format : ClipFormat
+        Sizes of the stored clips.
+    statistics : dict
+        Mean and standard deviation of each array (assumption A8).
+    """
+
+    def __init__(self, streams: Sequence[str], clip_format: ClipFormat, statistics: Statistics):
+        self.streams = tuple(streams)
+        self.clip_format = clip_format
+        self.statistics = statistics
+
+    def __call__(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """{array: stored batch} -> {stream: float32 (B, C, ...), channels last in memory}."""
+        arrays = {STREAMS[name].array for name in self.streams}
+        standard = {name: self._standardize(name, batch) for name in arrays}
+        return {name: self._derive(name, standard[STREAMS[name].array]) for name in self.streams}
+
+    def _standardize(self, array: str, batch: dict[str, Tensor]) -> Tensor:
+        mean, std = self.statistics[array]
+        x = batch[array].float().sub_(mean).div_(std)
+        if array == "face":  # a missing face is a neutral input, not a black picture (A11)
+            x *= batch["has_face"].to(x.dtype).view(-1, *[1] * (x.ndim - 1))
+        if x.ndim == 4:
+            return x.contiguous(memory_format=torch.channels_last)
+        return x.permute(0, 4, 1, 2, 3)  # (B, H, W, T, C) in memory is channels last already
+
+    def _derive(self, name: str, x: Tensor) -> Tensor:
+        choice = STREAMS[name].frames
+        if choice in ("", "frames"):
+            return x
+        wanted = getattr(self.clip_format, choice)
+        x = x[..., frame_indices(x.shape[-1], wanted).tolist()]
+        if choice == "c3d_frames":
+            x = _resize_frames(x, self.clip_format.c3d_size)
+        return x.contiguous(memory_format=torch.channels_last_3d)
+
+
+def _resize_frames(x: Tensor, side: int) -> Tensor:
+    """Resize (B, C, H, W, T) to side x side, antialiased (assumption A10)."""
+    batch, channels, rows, columns, frames = x.shape
+    flat = x.permute(0, 4, 1, 2, 3).reshape(batch * frames, channels, rows, columns)
+    flat = F.interpolate(flat, (side, side), mode="bilinear", antialias=True)
+    return flat.view(batch, frames, channels, side, side).permute(0, 2, 3, 4, 1)

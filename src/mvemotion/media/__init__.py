@@ -1,0 +1,1 @@
+"""From one media file to arrays: decoding, spectrograms, pictures and faces (no emotion here)."""

@@ -1,0 +1,135 @@
+"""Runs the ordered notebooks of a profile through Papermill, doing only what is missing."""
+
+import hashlib
+import logging
+import os
+import sys
+from pathlib import Path
+
+from mvemotion.errors import InputError
+from mvemotion.files import write_atomically
+from mvemotion.paths import notebooks_dir
+from mvemotion.replication import Workspace, open_workspace
+
+KERNEL = "python3"
+
+
+def replicate(
+    profile: str = "smoke",
+    *,
+    data: str | Path | None = None,
+    results: str | Path | None = None,
+    device: str = "auto",
+    seed: int = 0,
+) -> Path:
+    """Prepare the clips, run every notebook, leave tables, figures and notebooks in one folder.
+
+    Parameters
+    ----------
+    profile, data, results, device
+        As for `mvemotion.replication.open_workspace`.
+    seed : int
+        Of every network's initialisation and order of clips.
+
+    Returns
+    -------
+    Path
+        The results folder: ``notebooks/``, ``tables/``, ``figures/``, ``runs/``, ``store/``.
+    """
+    workspace = open_workspace(profile, data=data, results=results, device=device)
+    parameters = {
+        "profile": profile,
+        "store": str(workspace.store.root.resolve()),
+        "results": str(workspace.root.resolve()),
+        "seed": seed,
+        "device": device,
+    }
+    for source in sorted(notebooks_dir().glob("[0-9][0-9]_*.ipynb")):
+        run_notebook(source, workspace.root / "notebooks" / source.name, parameters, workspace)
+    return workspace.root
+
+
+def run_notebook(source: Path, target: Path, parameters: dict, workspace: Workspace) -> bool:
+    """Execute one notebook into `target`, unless it is there and nothing it rests on changed.
+
+    Returns
+    -------
+    bool
+        Whether it was executed.
+
+    Raises
+    ------
+    InputError
+        If the notebook does not declare one of the parameters (Papermill would only warn).
+    papermill.PapermillExecutionError
+        If a cell fails; what was executed so far is kept as ``<name>.failed.ipynb``.
+    """
+    check_parameters(source, parameters)
+    fingerprint = _fingerprint(source, parameters, workspace)
+    if target.exists() and _read_fingerprint(target) == fingerprint:
+        print(f"{source.stem}: done before")
+        return False
+    print(f"{source.stem}: running", flush=True)
+    write_atomically(target, lambda part: _execute(source, part, parameters, fingerprint))
+    target.with_suffix(".failed.ipynb").unlink(missing_ok=True)
+    return True
+
+
+def check_parameters(source: Path, parameters: dict) -> None:
+    """Raise InputError if `source` does not declare every parameter."""
+    import papermill
+
+    declared = papermill.inspect_notebook(str(source))
+    unknown = sorted(set(parameters) - set(declared))
+    if unknown:
+        raise InputError(
+            f"{source.name}: no parameter {', '.join(unknown)}; it declares {', '.join(declared)}"
+        )
+
+
+def _execute(source: Path, part: Path, parameters: dict, fingerprint: str) -> None:
+    import papermill
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    os.environ.pop("JUPYTER_PATH", None)  # else another installation's kernel may be found
+    try:
+        papermill.execute_notebook(
+            str(source),
+            str(part),
+            parameters=parameters,
+            kernel_name=KERNEL,
+            progress_bar=sys.stderr.isatty(),
+            stdout_file=sys.stdout,
+            cwd=str(source.parent),
+        )
+    except papermill.PapermillExecutionError:
+        kept = source.with_suffix(".failed.ipynb").name
+        os.replace(part, part.with_name(kept))
+        print(f"{source.stem}: failed; the notebook up to there: {part.with_name(kept)}")
+        raise
+    _stamp(part, fingerprint)
+
+
+def _stamp(path: Path, fingerprint: str) -> None:
+    import nbformat
+
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata["mvemotion"] = {"fingerprint": fingerprint}
+    nbformat.write(notebook, path)
+
+
+def _read_fingerprint(path: Path) -> str | None:
+    import nbformat
+
+    return nbformat.read(path, as_version=4).metadata.get("mvemotion", {}).get("fingerprint")
+
+
+def _fingerprint(source: Path, parameters: dict, workspace: Workspace) -> str:
+    """Of the notebook, its parameters, the clips, and the package's own source."""
+    package = sorted(Path(__file__).parent.rglob("*.py"))
+    digest = hashlib.sha256(repr(sorted(parameters.items())).encode())
+    digest.update(workspace.store.checksum().encode())
+    digest.update(repr(workspace.profile).encode())
+    for path in (source, *package):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

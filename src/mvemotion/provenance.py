@@ -1,0 +1,66 @@
+"""Where a result came from: commit, versions, hardware, time and memory."""
+
+import os
+import platform
+import resource
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+LIBRARIES = (
+    *("mvemotion", "torch", "torchvision", "torchaudio", "lightning", "numpy", "scikit-learn"),
+    *("av", "soxr", "librosa", "opencv-python-headless"),
+)
+
+
+def provenance() -> dict:
+    """Commit, versions, machine and time, as a JSON-ready dict."""
+    return {
+        "time_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": git_commit(),
+        "python": sys.version.split()[0],
+        "versions": {name: _version(name) for name in LIBRARIES},
+        "machine": {
+            "system": f"{platform.system()} {platform.machine()}",
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+        },
+    }
+
+
+def git_commit() -> str | None:
+    """Commit of the checkout that holds this package, with ``-dirty`` where it has changes."""
+    checkout = Path(__file__).resolve().parents[2]
+    if not (checkout / ".git").exists():
+        return None
+    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def peak_memory_mb() -> float:
+    """Largest resident set of this process so far, in MB."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    for line in _cpuinfo():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor() or "unknown"
+
+
+def _cpuinfo() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text().splitlines() if path.exists() else []

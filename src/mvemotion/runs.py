@@ -1,0 +1,146 @@
+"""A run folder: one trained network, everything it needs to be used again, and its results.
+
+config.json            what was asked for (`TrainingConfig`)
+history.csv            one row an epoch
+weights.safetensors    the best epoch's weights; classes, sizes and statistics in its metadata
+last.ckpt              where to resume; removed when training is complete
+run.json               how it was made; written last, so its presence means "complete"
+<split>/metrics.json   scores, and <split>/predictions.csv, the probabilities of every clip
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from safetensors import safe_open
+from safetensors.torch import load_model, save_file
+from torch import nn
+
+from mvemotion.errors import DataError, InputError
+from mvemotion.files import read_json, write_atomically, write_json
+from mvemotion.networks import create_network
+from mvemotion.specs import EMOTIONS, ClipFormat, find_network
+
+OPTIMIZERS = ("adam", "sgd")
+STANDARDIZATIONS = ("train", "split")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """What decides the weights of a run, apart from the data."""
+
+    network: str  # an id of `list_networks`
+    epochs: int = 20  # the authors' published log of face_a0_se (discrepancy D6)
+    batch_size: int = 8  # not in the paper: assumption A12
+    optimizer: str = "adam"  # the authors' code for face and music (discrepancy D9)
+    learning_rate: float = 1e-4  # ditto
+    standardize: str = "train"  # "split": the authors' whole-split statistics (assumption A8)
+    augment: bool = False  # SpecAugment on music; the paper has none (assumption A13)
+    precision: str = "32-true"  # as Lightning names it
+    seed: int = 0
+
+    def __post_init__(self):
+        find_network(self.network)
+        if self.epochs < 1 or self.batch_size < 1 or self.learning_rate <= 0:
+            raise InputError(
+                f"epochs {self.epochs}, batch size {self.batch_size}, learning rate "
+                f"{self.learning_rate}: each must be positive"
+            )
+        if self.optimizer not in OPTIMIZERS:
+            raise InputError(f"optimizer {self.optimizer!r}: choose from {', '.join(OPTIMIZERS)}")
+        if self.standardize not in STANDARDIZATIONS:
+            raise InputError(
+                f"standardize {self.standardize!r}: choose from {', '.join(STANDARDIZATIONS)}"
+            )
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A network with its weights and what its inputs need; see `load_weights`."""
+
+    network: nn.Module
+    network_id: str
+    clip_format: ClipFormat
+    standardize: str
+    statistics: dict[str, tuple[float, float]]
+
+
+def save_weights(path: Path, trained: TrainedNetwork) -> Path:
+    """Write weights as safetensors; classes, clip format and statistics travel in the metadata."""
+    metadata = {
+        "network": trained.network_id,
+        "emotions": json.dumps(EMOTIONS),
+        "clip_format": json.dumps(asdict(trained.clip_format)),
+        "standardize": trained.standardize,
+        "statistics": json.dumps(trained.statistics),
+    }
+    tensors = {k: v.detach().cpu().contiguous() for k, v in trained.network.state_dict().items()}
+    return write_atomically(path, lambda part: save_file(tensors, part, metadata))
+
+
+def load_weights(path: Path) -> TrainedNetwork:
+    """Rebuild a trained network from its weights file alone.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, is not one of ours, or does not fit the network it names.
+    """
+    metadata = _read_metadata(path)
+    if json.loads(metadata["emotions"]) != list(EMOTIONS):
+        raise DataError(f"{path}: classes {metadata['emotions']}, {EMOTIONS} needed")
+    clip_format = ClipFormat(**json.loads(metadata["clip_format"]))
+    network = create_network(metadata["network"], clip_format=clip_format)
+    try:
+        load_model(network, path)
+    except RuntimeError as error:
+        raise DataError(f"{path}: does not fit {metadata['network']}: {error}") from error
+    statistics = {name: tuple(pair) for name, pair in json.loads(metadata["statistics"]).items()}
+    return TrainedNetwork(
+        network.eval(), metadata["network"], clip_format, metadata["standardize"], statistics
+    )
+
+
+def is_complete(run: Path) -> bool:
+    """Whether training in this run folder came to its end."""
+    return (Path(run) / "run.json").is_file()
+
+
+def claim_run(run: Path, config: TrainingConfig, store_checksum: str) -> None:
+    """Make `run` this configuration's folder, or check that it already is.
+
+    Raises
+    ------
+    DataError
+        If the folder holds a run of another configuration or of other data.
+    """
+    wanted = asdict(config) | {"store_checksum": store_checksum}
+    path = Path(run) / "config.json"
+    if not path.exists():
+        write_json(path, wanted)
+        return
+    found = read_json(path)
+    keys = sorted(found.keys() | wanted.keys())
+    differing = [key for key in keys if found.get(key) != wanted.get(key)]
+    if differing:
+        raise DataError(
+            f"{run}: holds a run with other {', '.join(differing)} "
+            f"({[found.get(key) for key in differing]} there, "
+            f"{[wanted.get(key) for key in differing]} asked for); "
+            "choose another folder, or remove this one to train again"
+        )
+
+
+def _read_metadata(path: Path) -> dict[str, str]:
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"{path}: no such weights file; train first, or name a run's weights")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except Exception as error:
+        raise DataError(f"{path}: not a safetensors file ({error})") from error
+    missing = {"network", "emotions", "clip_format", "standardize", "statistics"} - set(metadata)
+    if missing:
+        raise DataError(f"{path}: lacks {sorted(missing)} in its metadata; not saved by mvemotion")
+    return metadata

@@ -1,0 +1,288 @@
+"""Trains one network on a store: cross-entropy, best epoch on the validation split, resumable.
+
+Lightning Fabric has the devices, precision and processes; the loop is here, in the open. Order of
+clips, dropout and augmentation of an epoch depend on the seed and the epoch alone, so that a run
+killed in epoch 7 and resumed ends with the same weights as one that was not.
+"""
+
+import math
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import lightning
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from lightning.fabric import Fabric
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from mvemotion.data.batches import ClipDataset, InputPipeline, balanced_batches, clip_loader
+from mvemotion.data.store import Store
+from mvemotion.errors import DataError
+from mvemotion.files import write_atomically, write_json
+from mvemotion.layers import channels_last_
+from mvemotion.networks import count_parameters, create_network
+from mvemotion.provenance import peak_memory_mb, provenance
+from mvemotion.runs import TrainedNetwork, TrainingConfig, claim_run, is_complete, save_weights
+from mvemotion.specs import STREAMS, find_network
+
+EpochReport = Callable[[dict], object]
+
+
+def train(
+    config: TrainingConfig,
+    store: Store,
+    run: Path,
+    *,
+    device: str = "auto",
+    on_epoch: EpochReport | None = None,
+) -> Path:
+    """Train a network and leave everything in the folder `run`.
+
+    Complete runs are left alone; interrupted ones go on with the epoch they were in.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    store : Store
+        Prepared clips with a Train split; Validation, where there is one, chooses the epoch.
+    run : Path
+        Folder of this run; made if missing.
+    device : str
+        ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    on_epoch : callable, optional
+        Called with each epoch's history row.
+
+    Returns
+    -------
+    Path
+        `run`, with ``weights.safetensors``, ``history.csv`` and ``run.json``.
+
+    Raises
+    ------
+    DataError
+        If `run` belongs to another configuration or store, or there is nothing to train on.
+    """
+    run = Path(run)
+    claim_run(run, config, store.checksum())
+    if is_complete(run):
+        return run
+    job = _Job(config, store, run, device)
+    job.resume()
+    while job.epoch < config.epochs:
+        row = job.run_epoch()
+        if on_epoch:
+            on_epoch(row)
+    job.finish()
+    return run
+
+
+def training_clips(store: Store, network_id: str, split: str = "Train") -> pd.DataFrame:
+    """Clips of a split to learn from: a face-only network takes those with a face (A11).
+
+    Raises
+    ------
+    DataError
+        If none is left.
+    """
+    clips = store.clips(split)
+    if find_network(network_id).modalities == ("face",):
+        clips = clips[clips["face_frames"] > 0].reset_index(drop=True)
+    if clips.empty and split == "Train":
+        raise DataError(
+            f"{store.root}: no usable clip in split {split!r} for {network_id}; "
+            "see its manifest.csv and `mvemotion prepare --help`"
+        )
+    return clips
+
+
+class _Job:
+    """One training: network, optimizer, data and the state that a resume needs."""
+
+    def __init__(self, config: TrainingConfig, store: Store, run: Path, device: str):
+        self.config, self.store, self.run = config, store, run
+        self.fabric = Fabric(accelerator=device, devices=1, precision=config.precision)
+        lightning.seed_everything(config.seed, verbose=False)
+        network = create_network(config.network, clip_format=store.clip_format)
+        optimizer = _optimizer(config, network)
+        self.network, self.optimizer = self.fabric.setup(channels_last_(network), optimizer)
+        self.datasets = {s: self._dataset(s) for s in ("Train", "Validation")}
+        self.pipelines = {s: self._pipeline(s) for s, data in self.datasets.items() if len(data)}
+        self.history: list[dict] = []
+
+    @property
+    def epoch(self) -> int:
+        """Epochs completed."""
+        return len(self.history)
+
+    def resume(self) -> None:
+        """Go back to the end of the last complete epoch, if there is one."""
+        path = self.run / "last.ckpt"
+        if path.exists():
+            state = self._state()
+            self.fabric.load(path, state, weights_only=True)
+            self.history = state["history"]
+
+    def run_epoch(self) -> dict:
+        """Train one epoch, validate, keep the best weights; returns the history row."""
+        start = time.perf_counter()
+        lightning.seed_everything(self.config.seed * 100_003 + self.epoch, verbose=False)
+        row = {"epoch": self.epoch + 1} | self._train_epoch()
+        row["train_seconds"] = round(time.perf_counter() - start, 3)
+        row |= self._validate()
+        row["seconds"] = round(time.perf_counter() - start, 3)
+        self.history.append(row)
+        if best_epoch(self.history) == self.epoch:
+            save_weights(self.run / "weights.safetensors", self._trained())
+        self._save_checkpoint()
+        return row
+
+    def finish(self) -> None:
+        """Write history and provenance; the latter marks the run as complete."""
+        history = pd.DataFrame(self.history)
+        write_atomically(self.run / "history.csv", lambda part: history.to_csv(part, index=False))
+        write_json(self.run / "run.json", self._record())
+        (self.run / "last.ckpt").unlink(missing_ok=True)
+
+    def _dataset(self, split: str) -> ClipDataset:
+        clips = training_clips(self.store, self.config.network, split)
+        return ClipDataset(self.store, clips, find_network(self.config.network).streams)
+
+    def _pipeline(self, split: str) -> InputPipeline:
+        streams = find_network(self.config.network).streams
+        return input_pipeline(self.store, streams, self._statistics_split(split))
+
+    def _statistics_split(self, split: str) -> str:
+        return split if self.config.standardize == "split" else "Train"
+
+    def _train_epoch(self) -> dict:
+        self.network.train()
+        dataset, total = self.datasets["Train"], _Total()
+        order = torch.randperm(len(dataset)).tolist()
+        batches = balanced_batches(order, self.config.batch_size)
+        for batch, streams in self._stream(dataset, batches, "Train"):
+            logits = self.network(streams)
+            loss = F.cross_entropy(logits, batch["target"])
+            self.optimizer.zero_grad()
+            self.fabric.backward(loss)
+            self.optimizer.step()
+            total.add(loss.detach(), logits.detach(), batch["target"])
+        return total.means("train")
+
+    @torch.no_grad()
+    def _validate(self) -> dict:
+        self.network.eval()
+        dataset, total = self.datasets["Validation"], _Total()
+        batches = balanced_batches(range(len(dataset)), self.config.batch_size)
+        for batch, streams in self._stream(dataset, batches, "Validation"):
+            logits = self.network(streams)
+            total.add(F.cross_entropy(logits, batch["target"]), logits, batch["target"])
+        return total.means("validation")
+
+    def _stream(self, dataset: ClipDataset, batches: list[list[int]], split: str):
+        """Yield (batch, network inputs) on the device, under a progress bar on a terminal."""
+        is_gpu = self.fabric.device.type == "cuda"
+        loader = clip_loader(dataset, batches, workers=min(8, os.cpu_count()) if is_gpu else 0)
+        label = f"{self.config.network} {self.epoch + 1}/{self.config.epochs} {split}"
+        for batch in tqdm(loader, desc=label, unit="batch", leave=False, disable=None):
+            batch = self.fabric.to_device(batch)
+            streams = self.pipelines[split](batch)
+            if self.config.augment and split == "Train":
+                streams = augment_music(streams)
+            yield batch, streams
+
+    def _state(self) -> dict:
+        return {"network": self.network, "optimizer": self.optimizer, "history": self.history}
+
+    def _save_checkpoint(self) -> None:
+        def save(part: Path) -> None:
+            self.fabric.save(part, self._state())
+
+        write_atomically(self.run / "last.ckpt", save)
+
+    def _trained(self) -> TrainedNetwork:
+        config = self.config
+        return TrainedNetwork(
+            self.network.module,
+            config.network,
+            self.store.clip_format,
+            config.standardize,
+            self.pipelines["Train"].statistics,
+        )
+
+    def _record(self) -> dict:
+        rows, clips = self.history, len(self.datasets["Train"])
+        seconds = sum(row["train_seconds"] for row in rows)
+        return {
+            "network": self.config.network,
+            "store": str(self.store.root),
+            "parameters": count_parameters(self.network.module).total,
+            "best_epoch": best_epoch(rows),
+            "best_epoch_by": "validation accuracy, then loss"
+            if len(self.datasets["Validation"])
+            else "last epoch: the store has no usable Validation clip",
+            "clips": {split: len(dataset) for split, dataset in self.datasets.items()},
+            "device": str(self.fabric.device),
+            "threads": torch.get_num_threads(),
+            "wall_seconds": round(sum(row["seconds"] for row in rows), 1),
+            "train_seconds_per_clip": round(seconds / (clips * len(rows)), 4),
+            "peak_memory_mb": peak_memory_mb(),
+        } | provenance()
+
+
+class _Total:
+    """Running sums of loss and hits over an epoch."""
+
+    def __init__(self):
+        self.loss, self.hits, self.count = 0.0, 0, 0
+
+    def add(self, loss: Tensor, logits: Tensor, target: Tensor) -> None:
+        self.loss += float(loss) * len(target)
+        self.hits += int((logits.argmax(1) == target).sum())
+        self.count += len(target)
+
+    def means(self, name: str) -> dict:
+        if not self.count:
+            return {f"{name}_loss": None, f"{name}_accuracy": None}
+        return {
+            f"{name}_loss": self.loss / self.count,
+            f"{name}_accuracy": self.hits / self.count,
+        }
+
+
+def best_epoch(history: list[dict]) -> int:
+    """The epoch (from 1) of the best validation accuracy, ties by loss; else the last (A14)."""
+    if not history or history[-1]["validation_accuracy"] is None:
+        return len(history)
+
+    def rank(row: dict) -> tuple[float, float]:
+        loss = row["validation_loss"]
+        return row["validation_accuracy"], -loss if math.isfinite(loss) else -math.inf
+
+    return max(history, key=rank)["epoch"]
+
+
+def input_pipeline(store: Store, streams: tuple[str, ...], split: str) -> InputPipeline:
+    """The inputs of a network, standardised by the statistics of a split of a store."""
+    statistics = store.statistics(split)
+    arrays = {STREAMS[name].array for name in streams}
+    return InputPipeline(streams, store.clip_format, {name: statistics[name] for name in arrays})
+
+
+def augment_music(streams: dict[str, Tensor]) -> dict[str, Tensor]:
+    """SpecAugment (Park et al. 2019) on the spectrograms; other streams pass (assumption A13)."""
+    from torchaudio.transforms import FrequencyMasking, TimeMasking
+
+    def mask(x: Tensor) -> Tensor:
+        bands, frames = x.shape[-2:]
+        return TimeMasking(max(frames // 10, 1))(FrequencyMasking(max(bands // 8, 1))(x))
+
+    return {n: mask(x) if STREAMS[n].modality == "music" else x for n, x in streams.items()}
+
+
+def _optimizer(config: TrainingConfig, network: nn.Module) -> torch.optim.Optimizer:
+    kinds = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
+    return kinds[config.optimizer](network.parameters(), lr=config.learning_rate)

@@ -1,0 +1,99 @@
+"""The census reports every row, and its check fails when a count or a split is off."""
+
+from dataclasses import asdict, replace
+
+import pytest
+
+from mvemotion.census import census, failures, render, summary
+from mvemotion.published import published_splits
+from mvemotion.specs import list_networks
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return census()
+
+
+def _tampered(rows, network_id, **changes):
+    return [replace(row, **changes) if row.id == network_id else row for row in rows]
+
+
+def test_the_census_holds_every_network_in_order(rows):
+    assert tuple(row.id for row in rows) == list_networks()
+
+
+def test_37_printed_counts_are_exact_two_are_open_and_two_rows_are_added(rows):
+    found = [row.status for row in rows]
+    assert {s: found.count(s) for s in set(found)} == {"exact": 37, "open": 2, "added": 2}
+
+
+def test_only_added_rows_have_no_printed_count(rows):
+    for row in rows:
+        assert (row.printed is None) == (row.status == "added") == (row.row == 0)
+        assert row.printed is None or row.difference == row.parameters - row.printed
+
+
+def test_trainable_and_non_trainable_add_up(rows):
+    assert all(row.trainable + row.non_trainable == row.parameters for row in rows)
+
+
+def test_open_rows_are_reported_with_their_difference_and_are_no_failures(rows):
+    differences = {row.id: row.difference for row in rows if row.status == "open"}
+    assert differences == {
+        "video_a3_mmtm+music_a0_se+face_a2": 90_880,
+        "video_a3_mmtm+music_a0_se+face_a1": 342_046,
+    }
+    assert failures(rows) == []
+
+
+def test_a_count_that_is_off_is_a_failure(rows):
+    wrong = _tampered(rows, "music_a2", parameters=261_299, difference=2, status="off")
+    assert failures(wrong) == [
+        "music_a2: 261,299 parameters; Table 3 row 5 prints 261,297 (+2)",
+    ]
+
+
+@pytest.mark.parametrize("network_id", published_splits())
+def test_a_split_that_is_off_is_a_failure_though_its_total_is_right(rows, network_id):
+    right = next(row for row in rows if row.id == network_id)
+    wrong = _tampered(
+        rows,
+        network_id,
+        trainable=right.trainable + 8,
+        non_trainable=right.non_trainable - 8,
+    )
+    (sentence,) = failures(wrong)
+    assert sentence.startswith(f"{network_id}: {right.trainable + 8:,} trainable")
+    assert "4 of 5 published" in summary(wrong)
+
+
+def test_a_row_that_was_not_built_is_a_failure(rows):
+    (sentence,) = failures([row for row in rows if row.id != "face_a1"])
+    assert sentence.startswith("face_a1: printed in the paper with 11,876,982 parameters")
+
+
+def test_the_text_shows_each_row_under_its_table(rows):
+    blocks = render(rows).split("\n\n")
+    assert [block.split(".")[0] for block in blocks[:5]] == [f"Table {n}" for n in range(2, 7)]
+    for row in rows:
+        (line,) = [s for s in blocks[row.table - 2].splitlines() if f" {row.id} " in s]
+        assert f"{row.parameters:,}" in line
+        assert line.endswith(row.status)
+
+
+def test_the_text_is_aligned_and_fits_a_terminal(rows):
+    lines = [line for line in render(rows).splitlines() if line.endswith(("exact", "open"))][:-1]
+    assert len({len(line) - len(line.split()[-1]) for line in lines if "splits" not in line}) == 1
+    assert max(map(len, render(rows).splitlines())) <= 100
+
+
+def test_the_text_ends_in_what_it_adds_up_to(rows):
+    assert render(rows).splitlines()[-2:] == [
+        "37 of 39 printed counts exact, 2 open, 0 off; 2 networks added",
+        "5 of 5 published trainable / non-trainable splits exact",
+    ]
+
+
+def test_a_row_is_plain_data(rows):
+    kinds = {type(value) for row in rows for value in asdict(row).values()}
+    assert kinds <= {str, int, float, type(None)}

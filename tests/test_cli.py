@@ -1,0 +1,97 @@
+"""The command line: quick help, exit codes, and the whole road on a dozen clips."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from mvemotion.cli import build_parser, main
+from mvemotion.files import read_json
+from stores import make_store
+
+COMMANDS = ("networks", "synthesize", "prepare", "train", "evaluate", "replicate")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_every_command_imports_no_heavy_library(command):
+    code = (
+        "import sys; from mvemotion.cli import main\n"
+        f"try: main(['{command}', '--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'numpy', 'pandas', 'lightning', 'av', 'cv2'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"mvemotion {command}" in done.stdout
+
+
+def test_every_command_is_tested_for_its_help():
+    actions = build_parser()._subparsers._group_actions
+    assert set(actions[0].choices) == set(COMMANDS)
+
+
+def test_networks_check_passes_and_names_the_two_open_rows(capsys):
+    assert main(["networks", "--check"]) == 0
+    assert capsys.readouterr().out.count("open") >= 2
+
+
+def test_networks_json_holds_all_rows(capsys):
+    main(["networks", "--json"])
+    rows = json.loads(capsys.readouterr().out)
+    assert len(rows) == 41
+    assert rows[2]["id"] == "face_a0_se"
+    assert rows[2]["parameters"] == 19_409_478
+
+
+def test_a_network_that_does_not_exist_exits_2_and_names_close_ones(tmp_path, capsys):
+    make_store(tmp_path / "store", {"Train": 1})
+    out = ["--store", str(tmp_path / "store"), "--out", str(tmp_path / "run")]
+    assert main(["train", "music_a1_sse", *out]) == 2
+    assert "music_a1_se" in capsys.readouterr().err
+
+
+def test_a_store_that_does_not_exist_exits_3(tmp_path, capsys):
+    out = ["--store", str(tmp_path / "none"), "--out", str(tmp_path / "run")]
+    assert main(["train", "music_a2", *out]) == 3
+    assert "mvemotion prepare" in capsys.readouterr().err
+
+
+def test_a_folder_without_clips_exits_3(tmp_path, capsys):
+    (tmp_path / "raw").mkdir()
+    assert main(["prepare", str(tmp_path / "raw"), str(tmp_path / "store")]) == 3
+    assert "raw" in capsys.readouterr().err
+
+
+def test_a_profile_that_does_not_exist_exits_2(capsys):
+    assert main(["replicate", "--profile", "smokey"]) == 2
+    assert "choose from" in capsys.readouterr().err
+
+
+def test_a_profile_that_needs_clips_says_how_to_give_them(tmp_path, capsys):
+    assert main(["replicate", "--profile", "sample", "--results", str(tmp_path)]) == 2
+    assert "DATA=folder" in capsys.readouterr().err
+
+
+def test_train_and_evaluate_leave_a_whole_run(tmp_path, capsys):
+    make_store(tmp_path / "store", {"Train": 1, "Validation": 1, "test": 1})
+    store, run = str(tmp_path / "store"), tmp_path / "run"
+    train = ["train", "music_a2", "--store", store, "--out", str(run), "--epochs", "1"]
+    assert main([*train, "--device", "cpu"]) == 0
+    assert main(["evaluate", str(run), "--device", "cpu"]) == 0
+    printed = capsys.readouterr().out
+    assert "epoch   1" in printed
+    assert "accuracy" in printed
+    names = {path.name for path in run.iterdir()}
+    assert names == {"config.json", "history.csv", "run.json", "weights.safetensors", "test"}
+    assert read_json(run / "run.json")["parameters"] == 261_297
+
+
+@pytest.mark.slow
+def test_clips_are_synthesized_and_prepared(tmp_path, capsys):
+    raw, store = str(tmp_path / "raw"), str(tmp_path / "store")
+    counts = ["--train", "1", "--validation", "1", "--test", "1", "--duration", "3"]
+    assert main(["synthesize", raw, *counts]) == 0
+    assert main(["prepare", raw, store, "--profile", "tiny", "--strict"]) == 0
+    assert "18 clips" in capsys.readouterr().out

@@ -1,0 +1,241 @@
+"""Training: it learns, it repeats, it resumes, and it refuses what does not fit."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from mvemotion.data.batches import ClipDataset, InputPipeline, balanced_batches
+from mvemotion.errors import DataError, InputError
+from mvemotion.files import read_json
+from mvemotion.runs import TrainingConfig, is_complete, load_weights
+from mvemotion.training import augment_music, best_epoch, input_pipeline, train, training_clips
+from stores import TINY, make_store
+
+FACELESS = ("Train/Sad/0", "test/Sad/0")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    clips = {"Train": 4, "Validation": 1, "test": 1}
+    return make_store(tmp_path_factory.mktemp("store"), clips, faceless=FACELESS)
+
+
+def config(network="music_a2", **settings):
+    return TrainingConfig(network, **({"epochs": 2, "learning_rate": 1e-3} | settings))
+
+
+def weights(run):
+    return load_file(run / "weights.safetensors")
+
+
+def assert_same_weights(first, second):
+    ours, theirs = weights(first), weights(second)
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+@pytest.mark.slow
+def test_training_learns_what_can_be_learnt(store, tmp_path):
+    # BatchNorm's moving averages keep 99 % a step (Keras), so validation needs hundreds of steps
+    settings = config(epochs=30, batch_size=2)
+    run = train(settings, store, tmp_path / "run")
+    history = pd.read_csv(run / "history.csv")
+    assert history["train_loss"].iloc[-1] < 0.5 * history["train_loss"].iloc[0]
+    assert history["validation_accuracy"].max() >= 0.6
+
+
+@pytest.mark.slow
+def test_shuffled_labels_cannot_be_generalised(tmp_path):
+    store = make_store(tmp_path / "store", {"Train": 4, "Validation": 6}, learnable=False)
+    run = train(config(epochs=20, batch_size=2, learning_rate=3e-3), store, tmp_path / "run")
+    assert pd.read_csv(run / "history.csv")["validation_accuracy"].max() < 0.5
+
+
+def test_the_same_seed_gives_the_same_weights(store, tmp_path):
+    first = train(config(seed=3), store, tmp_path / "first")
+    second = train(config(seed=3), store, tmp_path / "second")
+    other = train(config(seed=4), store, tmp_path / "other")
+    assert_same_weights(first, second)
+    assert not torch.equal(weights(first)["head.weight"], weights(other)["head.weight"])
+
+
+def test_an_interrupted_run_ends_as_if_it_had_not_been(store, tmp_path):
+    def interrupt(row):
+        if row["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    settings = config(epochs=4, batch_size=5, augment=True)  # order and masks are random
+    whole = train(settings, store, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        train(settings, store, tmp_path / "parts", on_epoch=interrupt)
+    assert not is_complete(tmp_path / "parts")
+    epochs = []
+    parts = train(settings, store, tmp_path / "parts", on_epoch=epochs.append)
+    assert [row["epoch"] for row in epochs] == [3, 4]
+    assert_same_weights(whole, parts)
+
+
+@pytest.mark.slow
+def test_a_killed_run_resumes_with_the_next_epoch(store, tmp_path):
+    run, epochs = tmp_path / "run", 400
+    command = [sys.executable, "-m", "mvemotion", "train", "music_a2", "--epochs", str(epochs)]
+    command += ["--store", str(store.root), "--out", str(run), "--device", "cpu"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (run / "last.ckpt").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not is_complete(run)
+    rows = []
+
+    def stop_after_one(row):
+        rows.append(row)
+        raise KeyboardInterrupt
+
+    settings = TrainingConfig("music_a2", epochs=epochs)
+    with pytest.raises(KeyboardInterrupt):
+        train(settings, store, run, device="cpu", on_epoch=stop_after_one)
+    assert rows[0]["epoch"] > 1
+
+
+def test_a_complete_run_is_left_alone(store, tmp_path):
+    run = train(config(), store, tmp_path / "run")
+    before = (run / "run.json").stat().st_mtime_ns
+    train(config(), store, run, on_epoch=lambda row: pytest.fail("trained again"))
+    assert (run / "run.json").stat().st_mtime_ns == before
+    assert not (run / "last.ckpt").exists()
+
+
+def test_a_run_folder_of_another_configuration_is_refused(store, tmp_path):
+    train(config(), store, tmp_path / "run")
+    with pytest.raises(DataError, match=r"other seed .*choose another folder"):
+        train(config(seed=9), store, tmp_path / "run")
+
+
+def test_a_run_folder_of_other_clips_is_refused(store, tmp_path):
+    train(config(), store, tmp_path / "run")
+    other = make_store(tmp_path / "other", {"Train": 2})
+    with pytest.raises(DataError, match="other store_checksum"):
+        train(config(), other, tmp_path / "run")
+
+
+def test_without_validation_clips_the_last_epoch_is_kept(tmp_path):
+    store = make_store(tmp_path / "store", {"Train": 1})
+    record = read_json(train(config(), store, tmp_path / "run") / "run.json")
+    assert record["best_epoch"] == 2
+    assert "no usable Validation clip" in record["best_epoch_by"]
+
+
+def test_an_empty_training_split_is_refused(tmp_path):
+    store = make_store(tmp_path / "store", {"test": 1})
+    with pytest.raises(DataError, match=r"no .*clip in split 'Train'"):
+        train(config(), store, tmp_path / "run")
+
+
+def test_face_networks_learn_from_clips_with_a_face_only(store):
+    assert "Train/Sad/0" not in set(training_clips(store, "face_a2")["id"])
+    fused = training_clips(store, "video_a2+music_a2+face_a2")
+    assert "Train/Sad/0" in set(fused["id"])
+
+
+def test_a_missing_face_is_a_neutral_input_not_a_black_picture(store):
+    clips = store.clips("Train")
+    dataset = ClipDataset(store, clips, ("face",))
+    faceless = clips.index[clips["id"] == "Train/Sad/0"].item()
+    batch = next(iter(torch.utils.data.DataLoader(dataset, batch_sampler=[[faceless, 0]])))
+    face = input_pipeline(store, ("face",), "Train")(batch)["face"]
+    assert face[0].abs().max() == 0
+    assert face[1].abs().max() > 0
+
+
+def test_inputs_have_zero_mean_and_unit_variance_over_the_training_split(store):
+    streams = ("music", "video", "video_slow", "video_c3d")
+    dataset = ClipDataset(store, store.clips("Train"), streams)
+    batches = [list(range(len(dataset)))]
+    batch = next(iter(torch.utils.data.DataLoader(dataset, batch_sampler=batches)))
+    inputs = input_pipeline(store, streams, "Train")(batch)
+    for name in ("music", "video"):
+        assert inputs[name].mean().abs() < 1e-3
+        assert (inputs[name].std() - 1).abs() < 1e-3
+    assert inputs["video_slow"].shape[2:] == (16, 16, 4)
+    assert inputs["video_c3d"].shape[2:] == (20, 20, 16)
+    assert inputs["video"].is_contiguous(memory_format=torch.channels_last_3d)
+
+
+def test_slow_frames_are_the_stored_frames_at_equal_intervals(store):
+    dataset = ClipDataset(store, store.clips("Train"), ("video",))
+    batch = next(iter(torch.utils.data.DataLoader(dataset, batch_sampler=[[0, 1]])))
+    pipeline = InputPipeline(("video", "video_slow"), TINY, {"video": (0.0, 1.0)})
+    inputs = pipeline(batch)
+    raw = store.read(store.clips("Train")["id"][0], ["video"])["video"]
+    expected = raw[:, :, [0, 5, 10, 15]].transpose(3, 0, 1, 2)
+    np.testing.assert_array_equal(inputs["video_slow"][0].numpy(), expected)
+
+
+@pytest.mark.parametrize(("count", "size"), [(9, 4), (50, 8), (1, 4), (8, 8), (17, 16)])
+def test_batches_hold_every_clip_once_and_differ_by_one_at_most(count, size):
+    batches = balanced_batches(range(count), size)
+    assert sorted(index for batch in batches for index in batch) == list(range(count))
+    sizes = {len(batch) for batch in batches}
+    assert max(sizes) <= size
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_the_best_epoch_has_the_best_accuracy_then_the_lowest_loss():
+    def row(epoch, accuracy, loss):
+        return {"epoch": epoch, "validation_accuracy": accuracy, "validation_loss": loss}
+
+    rows = [row(1, 0.5, 0.9), row(2, 0.6, 0.8), row(3, 0.6, 0.7), row(4, 0.6, float("nan"))]
+    assert best_epoch(rows) == 3
+
+
+def test_spec_augment_masks_music_and_leaves_video_alone():
+    torch.manual_seed(0)
+    streams = {"music": torch.ones(2, 2, 128, 200), "video": torch.ones(2, 3, 8, 8, 4)}
+    augmented = augment_music(streams)
+    assert (augmented["music"] == 0).any()
+    assert augmented["video"] is streams["video"]
+    assert streams["music"].min() == 1
+
+
+def test_split_statistics_are_those_of_the_split_at_hand(store, tmp_path):
+    run = train(config(standardize="split"), store, tmp_path / "run")
+    assert load_weights(run / "weights.safetensors").standardize == "split"
+
+
+def test_weights_carry_what_their_inputs_need(store, tmp_path):
+    trained = load_weights(train(config(), store, tmp_path / "run") / "weights.safetensors")
+    assert trained.network_id == "music_a2"
+    assert trained.clip_format == TINY
+    assert trained.statistics["music"] == store.statistics("Train")["music"]
+
+
+def test_a_file_that_is_not_a_weights_file_is_refused(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    with pytest.raises(DataError, match="no such weights file"):
+        load_weights(path)
+    path.write_text("not weights")
+    with pytest.raises(DataError, match="not a safetensors file"):
+        load_weights(path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"epochs": 0}, "must be positive"),
+        ({"optimizer": "adamw"}, "choose from adam, sgd"),
+        ({"standardize": "none"}, "choose from train, split"),
+        ({"network": "music_a9"}, "closest: "),
+    ],
+)
+def test_settings_that_do_not_exist_are_refused(settings, message):
+    with pytest.raises(InputError, match=message):
+        TrainingConfig(**({"network": "music_a2"} | settings))
