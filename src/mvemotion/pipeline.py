@@ -38,7 +38,7 @@ def replicate(
     """
     workspace = open_workspace(profile, data=data, results=results, device=device)
     parameters = {
-        "profile": profile,
+        "profile": str(Path(profile).resolve()) if profile.endswith(".toml") else profile,
         "store": str(workspace.store.root.resolve()),
         "results": str(workspace.root.resolve()),
         "seed": seed,

@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from safetensors import safe_open
-from safetensors.torch import load_model, save_file
+from safetensors.torch import load_model, save
 from torch import nn
 
 from mvemotion.errors import DataError, InputError
-from mvemotion.files import read_json, write_atomically, write_json
+from mvemotion.files import read_json, write_bytes, write_json
 from mvemotion.networks import create_network
 from mvemotion.specs import EMOTIONS, ClipFormat, find_network
 
@@ -75,7 +75,7 @@ def save_weights(path: Path, trained: TrainedNetwork) -> Path:
         "statistics": json.dumps(trained.statistics),
     }
     tensors = {k: v.detach().cpu().contiguous() for k, v in trained.network.state_dict().items()}
-    return write_atomically(path, lambda part: save_file(tensors, part, metadata))
+    return write_bytes(path, save(tensors, metadata))
 
 
 def load_weights(path: Path) -> TrainedNetwork:

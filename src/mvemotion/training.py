@@ -112,6 +112,7 @@ class _Job:
         self.datasets = {s: self._dataset(s) for s in ("Train", "Validation")}
         self.pipelines = {s: self._pipeline(s) for s, data in self.datasets.items() if len(data)}
         self.history: list[dict] = []
+        self.origin = provenance()  # now: the code that runs may be edited before it ends
 
     @property
     def epoch(self) -> int:
@@ -230,7 +231,7 @@ class _Job:
             "wall_seconds": round(sum(row["seconds"] for row in rows), 1),
             "train_seconds_per_clip": round(seconds / (clips * len(rows)), 4),
             "peak_memory_mb": peak_memory_mb(),
-        } | provenance()
+        } | self.origin
 
 
 class _Total:

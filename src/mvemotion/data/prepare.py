@@ -82,7 +82,9 @@ def prepare(
     rows = {source.id: _stored_row(store_dir, raw_dir, source) for source in sources}
     jobs = [(source, raw_dir, store_dir, options) for source in sources if not rows[source.id]]
     results = run_each(_prepare_clip, jobs, workers=workers, initializer=_use_one_thread)
-    with tqdm(total=len(jobs), desc="prepare", unit="clip", disable=not progress) as bar:
+    with tqdm(
+        total=len(jobs), desc="prepare", unit="clip", disable=None if progress else True
+    ) as bar:
         for job, row in results:
             rows[job[0].id] = row or _died(job[0], raw_dir)
             bar.update()

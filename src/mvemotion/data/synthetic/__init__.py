@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pandas as pd
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from mvemotion.data.synthetic.factors import RULES, Factors, draw_factors
 from mvemotion.data.synthetic.movie import digest, read_digest, render, write_clip
@@ -109,7 +109,7 @@ def _is_done(path: Path, factors: Factors) -> bool:
 
 def _write_all(tasks: list[tuple[Path, Factors]], workers: int | None, progress: bool) -> None:
     workers = min(workers or _count_processors(), max(1, len(tasks) // 4))
-    bar = tqdm(total=len(tasks), desc="synthesize", unit="clip", disable=not progress)
+    bar = tqdm(total=len(tasks), desc="synthesize", unit="clip", disable=None if progress else True)
     with bar:
         if workers == 1:
             for path, factors in tasks:

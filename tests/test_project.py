@@ -1,0 +1,66 @@
+"""The files around the package say what the package does."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+import mvemotion
+from mvemotion.census import census
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+TEXTS = [
+    path
+    for pattern in ("*.md", "*.toml", "*.yml", "*.lock", "Makefile", "*/**/*.md", "src/**/*.py")
+    for path in ROOT.glob(pattern)
+    if not {".venv", "results"} & set(path.relative_to(ROOT).parts)
+]
+
+
+def test_the_readme_prints_the_counts_that_are_counted():
+    text = (ROOT / "README.md").read_text()
+    printed = re.findall(
+        r"^\| [\d+]+ \| `(\S+)` \| ([\d,]+) \| ([\d,]+|not printed) \|", text, re.M
+    )
+    expected = [
+        (row.id, f"{row.parameters:,}", f"{row.printed:,}" if row.printed else "not printed")
+        for row in sorted(census(), key=lambda row: row.table)
+    ]
+    assert printed == expected
+
+
+def test_environment_yml_asks_for_the_packages_of_pyproject():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+    pip = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    assert sorted(pip) == sorted([*wanted, "-e ."])
+    assert f"python{PROJECT['requires-python']}" in environment["dependencies"]
+
+
+def test_the_lock_pins_every_direct_dependency():
+    lock = (ROOT / "requirements.lock").read_text()
+    names = [re.match(r"[\w-]+", entry)[0] for entry in PROJECT["dependencies"]]
+    missing = [name for name in names if not re.search(rf"^{name}==", lock, re.M)]
+    assert missing == []
+
+
+def test_the_version_is_one():
+    assert mvemotion.__version__ == PROJECT["version"]
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_file_names_a_registry_or_a_path_of_one_machine(path):
+    found = re.findall(
+        r"https?://[^\s)>\"'`]*(?:simple|pypi|artifact)[^\s)>\"'`]*|/work/", path.read_text()
+    )
+    assert found == []
+
+
+def test_every_link_of_the_readme_leads_somewhere():
+    text = (ROOT / "README.md").read_text()
+    links = re.findall(r"\]\((?!http|#)([^)#]+)", text)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []

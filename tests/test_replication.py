@@ -1,0 +1,128 @@
+"""The workspace and the notebook runner: only what is missing is done, and nothing is lost."""
+
+from dataclasses import asdict
+
+import nbformat
+import papermill
+import pytest
+from stores import TINY, make_store
+
+from mvemotion.errors import DataError, InputError
+from mvemotion.pipeline import check_parameters, run_notebook
+from mvemotion.profiles import list_profiles, load_profile
+from mvemotion.replication import open_workspace
+
+
+@pytest.fixture
+def profile(tmp_path):
+    sizes = "\n".join(f"{name} = {value}" for name, value in asdict(TINY).items())
+    text = f"""
+    description = "test"
+    dataset = "synthetic"
+    rows = ["music_a2", "video_a2+music_a2+face_a2"]
+    [training]
+    epochs = 1
+    [clip_format]
+    {sizes}
+    """
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    return str(path)
+
+
+@pytest.fixture
+def workspace(tmp_path, profile):
+    store = make_store(tmp_path / "store", {"Train": 1, "Validation": 1, "test": 1})
+    return open_workspace(profile, store=store.root, results=tmp_path / "results", device="cpu")
+
+
+def notebook(path, *cells):
+    content = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    content.cells[0].metadata["tags"] = ["parameters"]
+    content.metadata["kernelspec"] = {"name": "python3", "display_name": "", "language": "python"}
+    nbformat.write(content, path)
+    return path
+
+
+def test_a_table_is_trained_once_and_compared_with_the_paper(workspace, capsys):
+    workspace.train_table(3)
+    workspace.train_table(3)
+    lines = capsys.readouterr().out.splitlines()
+    assert "trained in" in lines[0]
+    assert "done before" in lines[1]
+    frame = workspace.compare_table(3)
+    assert len(frame) == 2 + 8 + 1  # baselines, printed rows, the like-for-like row
+    assert (workspace.root / "tables" / "table_3.csv").exists()
+
+
+def test_a_row_that_was_not_trained_has_no_metrics_and_says_what_to_do(workspace):
+    assert workspace.metrics("music_a2") is None
+    with pytest.raises(DataError, match="train it first"):
+        workspace.predictions("music_a2")
+
+
+def test_the_best_row_has_the_most_modalities(workspace):
+    with pytest.raises(DataError, match="no row has been trained"):
+        workspace.best_row()
+    workspace.train_row("music_a2")
+    assert workspace.best_row() == "music_a2"
+    workspace.train_row("video_a2+music_a2+face_a2")
+    assert workspace.best_row() == "video_a2+music_a2+face_a2"
+
+
+def test_a_store_of_other_sizes_is_refused(tmp_path):
+    store = make_store(tmp_path / "store", {"Train": 1})
+    with pytest.raises(DataError, match="profile smoke needs"):
+        open_workspace("smoke", store=store.root, results=tmp_path / "results")
+
+
+def test_environment_variables_choose_where_nothing_can_be_injected(workspace, monkeypatch):
+    monkeypatch.setenv("MVEMOTION_STORE", str(workspace.store.root))
+    monkeypatch.setenv("MVEMOTION_RESULTS", str(workspace.root))
+    monkeypatch.setenv("MVEMOTION_PROFILE", str(workspace.root.parent / "mine.toml"))
+    opened = open_workspace("paper", data="", store="", results="")
+    assert opened.root == workspace.root
+    assert opened.profile.name == "mine"
+
+
+def test_a_profile_without_its_own_clips_asks_for_data(tmp_path):
+    for name in list_profiles():
+        if not load_profile(name).synthetic:
+            with pytest.raises(InputError, match="DATA=folder"):
+                open_workspace(name, results=tmp_path / name)
+
+
+def test_a_notebook_runs_with_its_parameters_and_only_once(workspace, tmp_path):
+    source = notebook(tmp_path / "one.ipynb", "seed = 0", "print(seed + 1)")
+    target = tmp_path / "out" / "one.ipynb"
+    assert run_notebook(source, target, {"seed": 41}, workspace)
+    outputs = [cell.outputs[0].text for cell in nbformat.read(target, 4).cells if cell.outputs]
+    assert outputs == ["42\n"]
+    assert not run_notebook(source, target, {"seed": 41}, workspace)
+
+
+def test_a_notebook_runs_again_when_it_changed(workspace, tmp_path):
+    source = notebook(tmp_path / "one.ipynb", "seed = 0", "print(1)")
+    target = tmp_path / "out" / "one.ipynb"
+    run_notebook(source, target, {}, workspace)
+    notebook(source, "seed = 0", "print(2)")
+    assert run_notebook(source, target, {}, workspace)
+
+
+def test_a_parameter_that_is_not_declared_is_an_error(tmp_path):
+    source = notebook(tmp_path / "one.ipynb", "seed = 0")
+    with pytest.raises(InputError, match="no parameter sead; it declares seed"):
+        check_parameters(source, {"sead": 1})
+
+
+def test_a_failing_notebook_is_kept_beside_and_the_good_one_stays(workspace, tmp_path):
+    source = notebook(tmp_path / "one.ipynb", "seed = 0", "print(1)")
+    target = tmp_path / "out" / "one.ipynb"
+    run_notebook(source, target, {}, workspace)
+    good = target.read_bytes()
+    notebook(source, "seed = 0", "raise ValueError('broken')")
+    with pytest.raises(papermill.PapermillExecutionError, match="broken"):
+        run_notebook(source, target, {}, workspace)
+    assert target.read_bytes() == good
+    assert (tmp_path / "out" / "one.failed.ipynb").exists()
+    assert {path.name for path in target.parent.iterdir()} == {"one.ipynb", "one.failed.ipynb"}
