@@ -29,10 +29,12 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "Python %d.%d found, 3.11 or newer needed: make PYTHON=python3.11 ..." % v[:2])'
 	$(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet uv && \
-	  $(PY) -m uv pip install --quiet --python $(PY) --require-hashes -r requirements.lock && \
+	  $(PY) -m uv pip install --quiet --python $(PY) --compile-bytecode --require-hashes -r requirements.lock && \
 	  $(PY) -m uv pip install --quiet --python $(PY) --no-deps -e . || \
 	  { $(PY) -m pip install --quiet --require-hashes -r requirements.lock && \
 	    $(PY) -m pip install --quiet --no-deps -e . ; }
+	@mkdir -p .venv/etc/ipython  # notebooks: no warning about the kernel's own local socket
+	@echo "c.IPKernelApp.log_level = 40" > .venv/etc/ipython/ipython_kernel_config.py
 	@touch $(STAMP)
 
 replicate: $(STAMP)

@@ -5,12 +5,12 @@ from dataclasses import asdict
 import nbformat
 import papermill
 import pytest
-from stores import TINY, make_store
 
 from mvemotion.errors import DataError, InputError
 from mvemotion.pipeline import check_parameters, run_notebook
 from mvemotion.profiles import list_profiles, load_profile
 from mvemotion.replication import open_workspace
+from stores import TINY, make_store
 
 
 @pytest.fixture

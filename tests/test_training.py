@@ -1,5 +1,6 @@
 """Training: it learns, it repeats, it resumes, and it refuses what does not fit."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -104,6 +105,27 @@ def test_a_killed_run_resumes_with_the_next_epoch(store, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(settings, store, run, device="cpu", on_epoch=stop_after_one)
     assert rows[0]["epoch"] > 1
+
+
+@pytest.mark.slow
+def test_two_processes_share_a_training(store, tmp_path):
+    command = [sys.executable, "-m", "mvemotion", "train", "music_a2", "--epochs", "2"]
+    command += ["--store", str(store.root), "--out", str(tmp_path / "run"), "--device", "cpu"]
+    done = subprocess.run(
+        [*command, "--devices", "2"],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("epoch   1") == 1
+    assert done.stdout.count("trained music_a2") == 1
+    record = read_json(tmp_path / "run" / "run.json")
+    assert record["processes"] == 2
+    history = pd.read_csv(tmp_path / "run" / "history.csv")
+    assert history["validation_accuracy"].mul(6).round(9).isin(range(7)).all()  # all six clips
+    assert load_weights(tmp_path / "run" / "weights.safetensors").network_id == "music_a2"
 
 
 def test_a_complete_run_is_left_alone(store, tmp_path):

@@ -113,6 +113,7 @@ def _train(commands) -> None:
     parser.add_argument("--precision", default="32-true", help="as Lightning names it")
     parser.add_argument("--seed", type=int, default=0)
     _add_device(parser)
+    parser.add_argument("--devices", type=_positive, default=1, help="GPUs or processes (DDP)")
 
 
 def _evaluate(commands) -> None:
@@ -196,15 +197,22 @@ def run_train(options: argparse.Namespace) -> None:
     """``mvemotion train``."""
     from dataclasses import fields
 
+    from lightning.fabric.utilities import rank_zero_only
+
     from mvemotion.data.store import Store
     from mvemotion.runs import TrainingConfig
     from mvemotion.training import train
 
     config = TrainingConfig(**{f.name: getattr(options, f.name) for f in fields(TrainingConfig)})
     run = train(
-        config, Store(options.store), options.out, device=options.device, on_epoch=_print_epoch
+        config,
+        Store(options.store),
+        options.out,
+        device=options.device,
+        devices=options.devices,
+        on_epoch=_print_epoch,
     )
-    print(f"trained {config.network}: {run / 'weights.safetensors'}")
+    rank_zero_only(print)(f"trained {config.network}: {run / 'weights.safetensors'}")
 
 
 def run_evaluate(options: argparse.Namespace) -> None:

@@ -38,6 +38,7 @@ def train(
     run: Path,
     *,
     device: str = "auto",
+    devices: int = 1,
     on_epoch: EpochReport | None = None,
 ) -> Path:
     """Train a network and leave everything in the folder `run`.
@@ -53,8 +54,12 @@ def train(
         Folder of this run; made if missing.
     device : str
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    devices : int
+        GPUs, or CPU processes, that share every epoch's clips (DDP). Each takes batches of
+        `config.batch_size`, so that more devices mean larger steps. More than one needs a program
+        that can be started again by its command line, as ``mvemotion train`` can.
     on_epoch : callable, optional
-        Called with each epoch's history row.
+        Called with each epoch's history row, in the first process only.
 
     Returns
     -------
@@ -70,11 +75,12 @@ def train(
     claim_run(run, config, store.checksum())
     if is_complete(run):
         return run
-    job = _Job(config, store, run, device)
+    fabric = Fabric(accelerator=device, devices=devices, precision=config.precision)
+    job = _Job(config, store, run, fabric)
     job.resume()
     while job.epoch < config.epochs:
         row = job.run_epoch()
-        if on_epoch:
+        if on_epoch and job.fabric.is_global_zero:
             on_epoch(row)
     job.finish()
     return run
@@ -102,13 +108,13 @@ def training_clips(store: Store, network_id: str, split: str = "Train") -> pd.Da
 class _Job:
     """One training: network, optimizer, data and the state that a resume needs."""
 
-    def __init__(self, config: TrainingConfig, store: Store, run: Path, device: str):
-        self.config, self.store, self.run = config, store, run
-        self.fabric = Fabric(accelerator=device, devices=1, precision=config.precision)
+    def __init__(self, config: TrainingConfig, store: Store, run: Path, fabric: Fabric):
+        self.config, self.store, self.run, self.fabric = config, store, run, fabric
+        fabric.launch()
         lightning.seed_everything(config.seed, verbose=False)
         network = create_network(config.network, clip_format=store.clip_format)
         optimizer = _optimizer(config, network)
-        self.network, self.optimizer = self.fabric.setup(channels_last_(network), optimizer)
+        self.network, self.optimizer = fabric.setup(channels_last_(network), optimizer)
         self.datasets = {s: self._dataset(s) for s in ("Train", "Validation")}
         self.pipelines = {s: self._pipeline(s) for s, data in self.datasets.items() if len(data)}
         self.history: list[dict] = []
@@ -136,13 +142,15 @@ class _Job:
         row |= self._validate()
         row["seconds"] = round(time.perf_counter() - start, 3)
         self.history.append(row)
-        if best_epoch(self.history) == self.epoch:
+        if best_epoch(self.history) == self.epoch and self.fabric.is_global_zero:
             save_weights(self.run / "weights.safetensors", self._trained())
         self._save_checkpoint()
         return row
 
     def finish(self) -> None:
         """Write history and provenance; the latter marks the run as complete."""
+        if not self.fabric.is_global_zero:
+            return
         history = pd.DataFrame(self.history)
         write_atomically(self.run / "history.csv", lambda part: history.to_csv(part, index=False))
         write_json(self.run / "run.json", self._record())
@@ -162,8 +170,7 @@ class _Job:
     def _train_epoch(self) -> dict:
         self.network.train()
         dataset, total = self.datasets["Train"], _Total()
-        order = torch.randperm(len(dataset)).tolist()
-        batches = balanced_batches(order, self.config.batch_size)
+        batches = balanced_batches(self._share(len(dataset)), self.config.batch_size)
         for batch, streams in self._stream(dataset, batches, "Train"):
             logits = self.network(streams)
             loss = F.cross_entropy(logits, batch["target"])
@@ -171,17 +178,27 @@ class _Job:
             self.fabric.backward(loss)
             self.optimizer.step()
             total.add(loss.detach(), logits.detach(), batch["target"])
-        return total.means("train")
+        return total.means("train", self.fabric)
+
+    def _share(self, clips: int) -> list[int]:
+        """This process's part of the epoch's order; all parts have the same length."""
+        order = torch.randperm(clips).tolist()
+        processes, rank = self.fabric.world_size, self.fabric.global_rank
+        if processes > 1:  # from here on, each process draws its own dropout and masks
+            torch.manual_seed(torch.initial_seed() + 7_919 * rank)
+        return (order + order[: -clips % processes])[rank::processes]
 
     @torch.no_grad()
     def _validate(self) -> dict:
         self.network.eval()
         dataset, total = self.datasets["Validation"], _Total()
-        batches = balanced_batches(range(len(dataset)), self.config.batch_size)
+        part = range(len(dataset))[self.fabric.global_rank :: self.fabric.world_size]
+        batches = balanced_batches(part, self.config.batch_size)
         for batch, streams in self._stream(dataset, batches, "Validation"):
-            logits = self.network(streams)
+            with self.fabric.autocast():  # not through DDP: parts may differ in length
+                logits = self.network.module(streams)
             total.add(F.cross_entropy(logits, batch["target"]), logits, batch["target"])
-        return total.means("validation")
+        return total.means("validation", self.fabric)
 
     def _stream(self, dataset: ClipDataset, batches: list[list[int]], split: str):
         """Yield (batch, network inputs) on the device, under a progress bar on a terminal."""
@@ -199,10 +216,10 @@ class _Job:
         return {"network": self.network, "optimizer": self.optimizer, "history": self.history}
 
     def _save_checkpoint(self) -> None:
-        def save(part: Path) -> None:
-            self.fabric.save(part, self._state())
-
-        write_atomically(self.run / "last.ckpt", save)
+        part = self.run / ".last.part.ckpt"
+        self.fabric.save(part, self._state())  # every process takes part, the first one writes
+        if self.fabric.is_global_zero:
+            os.replace(part, self.run / "last.ckpt")
 
     def _trained(self) -> TrainedNetwork:
         config = self.config
@@ -227,6 +244,7 @@ class _Job:
             else "last epoch: the store has no usable Validation clip",
             "clips": {split: len(dataset) for split, dataset in self.datasets.items()},
             "device": str(self.fabric.device),
+            "processes": self.fabric.world_size,
             "threads": torch.get_num_threads(),
             "wall_seconds": round(sum(row["seconds"] for row in rows), 1),
             "train_seconds_per_clip": round(seconds / (clips * len(rows)), 4),
@@ -245,13 +263,13 @@ class _Total:
         self.hits += int((logits.argmax(1) == target).sum())
         self.count += len(target)
 
-    def means(self, name: str) -> dict:
-        if not self.count:
+    def means(self, name: str, fabric: Fabric) -> dict:
+        """Over all processes; None where there was nothing to average."""
+        sums = torch.tensor([self.loss, self.hits, self.count], dtype=torch.float64)
+        loss, hits, count = fabric.all_reduce(sums, reduce_op="sum").tolist()
+        if not count:
             return {f"{name}_loss": None, f"{name}_accuracy": None}
-        return {
-            f"{name}_loss": self.loss / self.count,
-            f"{name}_accuracy": self.hits / self.count,
-        }
+        return {f"{name}_loss": loss / count, f"{name}_accuracy": hits / count}
 
 
 def best_epoch(history: list[dict]) -> int:
