@@ -7,7 +7,7 @@ import papermill
 import pytest
 
 from mvemotion.errors import DataError, InputError
-from mvemotion.pipeline import check_parameters, run_notebook
+from mvemotion.pipeline import check_parameters, copy_outputs, run_notebook
 from mvemotion.profiles import list_profiles, load_profile
 from mvemotion.replication import open_workspace
 from stores import TINY, make_store
@@ -126,3 +126,23 @@ def test_a_failing_notebook_is_kept_beside_and_the_good_one_stays(workspace, tmp
     assert target.read_bytes() == good
     assert (tmp_path / "out" / "one.failed.ipynb").exists()
     assert {path.name for path in target.parent.iterdir()} == {"one.ipynb", "one.failed.ipynb"}
+
+
+def test_committed_notebooks_get_outputs_but_no_injected_cell(workspace, tmp_path):
+    source = notebook(tmp_path / "one.ipynb", "seed = 0", "print(seed + 1)")
+    target = tmp_path / "out" / "one.ipynb"
+    run_notebook(source, target, {"seed": 41}, workspace)
+    copy_outputs(target, source)
+    kept = nbformat.read(source, 4)
+    assert [cell.source for cell in kept.cells] == ["seed = 0", "print(seed + 1)"]
+    assert [cell.execution_count for cell in kept.cells] == [1, 2]
+    assert kept.cells[1].outputs[0].text == "42\n"
+
+
+def test_outputs_of_another_version_of_a_notebook_are_refused(workspace, tmp_path):
+    source = notebook(tmp_path / "one.ipynb", "seed = 0", "print(1)")
+    target = tmp_path / "out" / "one.ipynb"
+    run_notebook(source, target, {}, workspace)
+    notebook(source, "seed = 0", "print(2)")
+    with pytest.raises(DataError, match="replicate again"):
+        copy_outputs(target, source)

@@ -6,8 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-from mvemotion.errors import InputError
-from mvemotion.files import write_atomically
+from mvemotion.errors import DataError, InputError
+from mvemotion.files import write_atomically, write_text
 from mvemotion.paths import notebooks_dir
 from mvemotion.replication import Workspace, open_workspace
 
@@ -133,3 +133,27 @@ def _fingerprint(source: Path, parameters: dict, workspace: Workspace) -> str:
     for path in (source, *package):
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def copy_outputs(executed: Path, source: Path) -> None:
+    """Give a notebook the outputs of its execution by Papermill, without the injected cell.
+
+    Raises
+    ------
+    DataError
+        If `executed` did not come from `source` as it is now.
+    """
+    import nbformat
+
+    kept = nbformat.read(source, as_version=4)
+    ran = nbformat.read(executed, as_version=4)
+    cells = [c for c in ran.cells if "injected-parameters" not in c.metadata.get("tags", [])]
+    if [c.source for c in cells] != [c.source for c in kept.cells]:
+        raise DataError(f"{executed}: not made from {source} as it is now; replicate again")
+    code = [c for c in zip(kept.cells, cells, strict=True) if c[0].cell_type == "code"]
+    for count, (mine, theirs) in enumerate(code, start=1):
+        mine.outputs, mine.execution_count = theirs.outputs, count
+        for output in mine.outputs:
+            if "execution_count" in output:
+                output["execution_count"] = count
+    write_text(source, nbformat.writes(kept) + "\n")
