@@ -27,16 +27,18 @@ def make_store(
     emotions=EMOTIONS,
     faceless: tuple[str, ...] = (),
     learnable: bool = True,
+    clip_format: ClipFormat = TINY,
 ) -> Store:
     """Write a store with `clips` of each emotion per split; ids in `faceless` have no face.
 
-    Where it is learnable, each emotion has its own mean level in every array.
+    Where it is learnable, each emotion has its own mean level in every array. `emotions` may
+    differ by split: {split: emotions}.
     """
     root.mkdir(parents=True, exist_ok=True)
-    (root / "store.json").write_text(json.dumps(describe(TINY, {"faces": "sampled"})))
+    (root / "store.json").write_text(json.dumps(describe(clip_format, {"faces": "sampled"})))
     rows = []
     for split, count in clips.items():
-        for emotion in emotions:
+        for emotion in emotions[split] if isinstance(emotions, dict) else emotions:
             for number in range(count):
                 rows.append(_write(root, split, emotion, number, faceless, learnable))
     write_manifest(root, to_manifest(rows))

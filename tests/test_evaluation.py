@@ -1,5 +1,7 @@
 """Scores against hand-made cases, and evaluation of a run from end to end."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,10 +12,10 @@ from mvemotion.errors import DataError
 from mvemotion.evaluation import PROBABILITIES, evaluate, score
 from mvemotion.files import read_json
 from mvemotion.published import published_confusions
-from mvemotion.runs import TrainingConfig
+from mvemotion.runs import TrainingConfig, load_weights, save_weights
 from mvemotion.specs import EMOTIONS
 from mvemotion.training import train
-from stores import make_store
+from stores import TINY, make_store
 
 CLIPS = {"Train": 2, "Validation": 1, "test": 2}
 
@@ -92,7 +94,7 @@ def test_a_class_without_clips_makes_macro_scores_not_available():
 def test_probabilities_that_are_not_finite_are_refused():
     probabilities = one_hot(np.arange(6))
     probabilities[0, 0] = np.nan
-    with pytest.raises(DataError, match="diverged"):
+    with pytest.raises(DataError, match="not finite"):
         score(probabilities, np.arange(6))
 
 
@@ -107,12 +109,51 @@ def test_an_evaluation_leaves_metrics_and_every_clips_probabilities(run):
     assert read_json(run / "test" / "metrics.json")["accuracy"] == metrics["accuracy"]
 
 
-def test_an_evaluation_repeats_to_the_last_bit_at_any_batch_size(run):
-    evaluate(run, split="test", batch_size=1)
-    one = pd.read_csv(run / "test" / "predictions.csv")[PROBABILITIES].to_numpy()
-    evaluate(run, split="test", batch_size=5)
-    five = pd.read_csv(run / "test" / "predictions.csv")[PROBABILITIES].to_numpy()
+def probabilities(run, split="test", **options):
+    evaluate(run, split=split, **options)
+    return pd.read_csv(run / split / "predictions.csv")[PROBABILITIES].to_numpy()
+
+
+def test_an_evaluation_repeats_to_the_last_bit(run):
+    np.testing.assert_array_equal(probabilities(run), probabilities(run))
+
+
+def test_the_batch_size_of_an_evaluation_does_not_matter(run):
+    one, five = probabilities(run, batch_size=1), probabilities(run, batch_size=5)
     np.testing.assert_allclose(one, five, atol=1e-6)
+
+
+def test_split_statistics_are_those_of_the_split_at_hand(tmp_path):
+    # the test split has one class only, so that its statistics are far from the training split's
+    emotions = {"Train": EMOTIONS, "test": ("Tension",)}
+    store = make_store(tmp_path / "store", {"Train": 1, "test": 2}, emotions=emotions)
+    results = {}
+    for mode in ("train", "split"):
+        config = TrainingConfig("music_a2", epochs=1, standardize=mode)
+        run = train(config, store, tmp_path / mode)
+        # the same weights, so that only the statistics differ
+        (run / "weights.safetensors").write_bytes(
+            save_weights_as(tmp_path / "train", tmp_path / "copy", standardize=mode)
+        )
+        results[mode] = probabilities(run)
+    ratios = results["train"] / results["split"]  # not differences: softmax saturates
+    assert np.abs(np.log(ratios)).max() > 0.1
+
+
+def save_weights_as(run, path, **changes):
+    trained = load_weights(run / "weights.safetensors")
+    return save_weights(path, replace(trained, **changes)).read_bytes()
+
+
+def test_a_store_of_another_format_is_refused(run, tmp_path):
+    store = make_store(tmp_path / "store", {"test": 1}, clip_format=replace(TINY, frames=20))
+    with pytest.raises(DataError, match="prepare a store of that format"):
+        evaluate(run, store)
+
+
+def test_a_run_can_be_evaluated_from_any_folder(run, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert evaluate(run)["n"] == 12
 
 
 def test_validation_scores_equal_those_of_the_best_epoch(run):

@@ -14,7 +14,13 @@ from mvemotion.published import published_parameters, published_splits
 from mvemotion.specs import NETWORKS, ClipFormat, list_networks, stream_shape
 
 SMALL = ClipFormat(
-    duration_s=1.0, mel_bands=13, frame_size=14, frames=9, slow_frames=3, c3d_size=16, c3d_frames=16
+    duration_s=1.0,
+    mel_bands=13,
+    frame_size=14,
+    frames=17,
+    slow_frames=3,
+    c3d_size=16,
+    c3d_frames=16,
 )
 LARGE = 15_000_000  # parameters; drawing them is what takes the time
 OPEN = "no natural reading of the paper's row gives its count"
@@ -117,7 +123,8 @@ def test_one_clip_is_scored_as_it_is_in_a_batch(network_id):
     with torch.no_grad():
         together = network(streams)
         alone = network({name: x[1:2] for name, x in streams.items()})
-    torch.testing.assert_close(alone, together[1:2], rtol=1e-4, atol=1e-5)
+    largest = together.abs().max().item()
+    torch.testing.assert_close(alone, together[1:2], rtol=0, atol=1e-4 * largest)
 
 
 def test_every_stream_moves_the_logits():

@@ -1,5 +1,6 @@
 """A raw folder becomes a store: exact, restartable, every clip used or named with its reason."""
 
+import errno
 import os
 import shutil
 import signal
@@ -12,18 +13,26 @@ import numpy as np
 import pytest
 
 from media_files import Movie, face_picture, read_barcode, write_movie
+from mvemotion.data import convert, store
 from mvemotion.data.prepare import prepare, summarize
 from mvemotion.data.sources import hash_file, scan
 from mvemotion.data.store import COLUMNS, Store, clip_path
 from mvemotion.data.workers import run_each
 from mvemotion.errors import ClipError, DataError, InputError
+from mvemotion.files import write_bytes
 from mvemotion.media.audio import fit_duration, log_mel_and_phase, resample
 from mvemotion.media.container import open_recording
 from mvemotion.media.sampling import frame_indices
 from mvemotion.specs import SAMPLE_RATES_HZ, ClipFormat, audio_frames
 
 REDUCED = ClipFormat(
-    duration_s=2.0, mel_bands=32, frame_size=32, frames=16, slow_frames=4, c3d_size=28
+    duration_s=2.0,
+    mel_bands=32,
+    frame_size=32,
+    frames=16,
+    slow_frames=4,
+    c3d_size=28,
+    c3d_frames=16,
 )
 FACES = Movie(seconds=2.2, draw=face_picture, height=120, width=160)
 
@@ -193,6 +202,49 @@ def test_a_file_that_may_not_be_opened_is_named(raw, tmp_path, monkeypatch):
         hash_file(raw / "Train/Excited/video/14.mp4")
 
 
+def test_a_fault_in_torch_or_soxr_costs_the_one_clip_alone(raw, tmp_path, monkeypatch):
+    def refuse_48_khz(waveform, rate_hz, new_rate_hz):
+        if rate_hz == 48_000:
+            raise RuntimeError("input rate over 44 kHz")
+        return resample(waveform, rate_hz, new_rate_hz)
+
+    monkeypatch.setattr(convert, "resample", refuse_48_khz)
+    status = quietly(raw, tmp_path / "store", faces="none").set_index("path")[["status", "detail"]]
+    reason, detail = status.loc["test/Fear/video/ünïcode ☂.mp4"]
+    assert reason == "unreadable"
+    assert detail.startswith("RuntimeError: input rate over 44 kHz; replace or remove")
+    assert sorted(status["status"]) == ["ok", "ok", "unreadable"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_ends_the_work_and_blames_no_clip(raw, tmp_path, monkeypatch, number):
+    written = []
+
+    def fill_up(path, content):
+        if written:
+            raise OSError(number, os.strerror(number), str(path))
+        written.append(write_bytes(path, content))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write_bytes", fill_up)
+        with pytest.raises(DataError, match=rf"{os.strerror(number)}; .*run the same command"):
+            quietly(raw, tmp_path / "store", faces="none")
+    before = stamps(tmp_path / "store")
+    assert len(before) == 1
+    manifest = quietly(raw, tmp_path / "store", faces="none")
+    assert list(manifest["status"]) == ["ok"] * 3
+    assert stamps(tmp_path / "store").items() >= before.items()
+
+
+def test_other_faults_of_the_disk_are_not_called_a_full_one(raw, tmp_path, monkeypatch):
+    def refuse(path, content):
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    monkeypatch.setattr(store, "write_bytes", refuse)
+    with pytest.raises(OSError, match="Input/output error"):
+        quietly(raw, tmp_path / "store", faces="none")
+
+
 def test_strict_makes_them_an_error_after_all_is_done(raw, broken, tmp_path):
     with pytest.raises(DataError, match=r"7 of 10 clips cannot be used(.|\n)*short.mp4: too short"):
         quietly(raw, tmp_path / "store", faces="none", strict=True)
@@ -279,16 +331,16 @@ def test_leftovers_go_and_damaged_clips_are_made_again(raw, tmp_path):
 
 def test_a_store_made_with_other_options_is_refused(raw, tmp_path):
     quietly(raw, tmp_path / "store", faces="none")
-    with pytest.raises(InputError, match=r"faces='none' \(now 'all'\)"):
+    with pytest.raises(DataError, match=r"faces='none' \(now 'all'\)"):
         quietly(raw, tmp_path / "store", faces="all")
-    with pytest.raises(InputError, match=r"duration_s=2.0 \(now 30.0\)"):
+    with pytest.raises(DataError, match=r"duration_s=2.0 \(now 30.0\)"):
         prepare(raw, tmp_path / "store", faces="none", workers=0)
 
 
 def test_a_store_of_other_clips_is_refused(raw, tmp_path, movies):
     quietly(raw, tmp_path / "store", faces="none")
     other = lay_out(tmp_path / "other", {"Train/Fear/x.mp4": movies["good"]})
-    with pytest.raises(InputError, match="none of its 3 clips is in the raw folder"):
+    with pytest.raises(DataError, match="none of its 3 clips is in the raw folder"):
         quietly(other, tmp_path / "store", faces="none")
 
 

@@ -3,10 +3,9 @@
 from dataclasses import asdict
 
 import nbformat
-import papermill
 import pytest
 
-from mvemotion.errors import DataError, InputError
+from mvemotion.errors import DataError, InputError, NotebookError
 from mvemotion.pipeline import check_parameters, copy_outputs, run_notebook
 from mvemotion.profiles import list_profiles, load_profile
 from mvemotion.replication import open_workspace
@@ -109,6 +108,33 @@ def test_a_notebook_runs_again_when_it_changed(workspace, tmp_path):
     assert run_notebook(source, target, {}, workspace)
 
 
+def test_a_notebook_runs_again_when_what_it_made_is_gone(workspace, tmp_path):
+    table = workspace.root / "tables" / "table_9.csv"
+    table.parent.mkdir(parents=True)
+    source = notebook(tmp_path / "one.ipynb", "seed = 0", f"open({str(table)!r}, 'w').write('1')")
+    target = tmp_path / "out" / "one.ipynb"
+    run_notebook(source, target, {}, workspace)
+    table.unlink()
+    assert run_notebook(source, target, {}, workspace)
+    assert table.exists()
+
+
+def test_scores_of_other_clips_are_not_taken_for_these(workspace, tmp_path, profile):
+    before = workspace.baseline("dummy")
+    store = make_store(tmp_path / "more", {"Train": 1, "test": 2})
+    other = open_workspace(profile, store=store.root, results=workspace.root, device="cpu")
+    assert (before["n"], other.baseline("dummy")["n"]) == (6, 12)
+
+
+def test_a_row_that_diverges_does_not_stop_the_others(workspace, monkeypatch, capsys):
+    monkeypatch.setitem(workspace.profile.training, "learning_rate", 1e30)
+    monkeypatch.setitem(workspace.profile.training, "optimizer", "sgd")
+    monkeypatch.setitem(workspace.profile.training, "epochs", 3)
+    workspace.train_table(3)
+    assert "diverged" in capsys.readouterr().out
+    assert len(workspace.compare_table(3)) == 11
+
+
 def test_a_parameter_that_is_not_declared_is_an_error(tmp_path):
     source = notebook(tmp_path / "one.ipynb", "seed = 0")
     with pytest.raises(InputError, match="no parameter sead; it declares seed"):
@@ -121,7 +147,7 @@ def test_a_failing_notebook_is_kept_beside_and_the_good_one_stays(workspace, tmp
     run_notebook(source, target, {}, workspace)
     good = target.read_bytes()
     notebook(source, "seed = 0", "raise ValueError('broken')")
-    with pytest.raises(papermill.PapermillExecutionError, match="broken"):
+    with pytest.raises(NotebookError, match=r"cell 2 failed: ValueError: broken"):
         run_notebook(source, target, {}, workspace)
     assert target.read_bytes() == good
     assert (tmp_path / "out" / "one.failed.ipynb").exists()

@@ -1,5 +1,7 @@
 """The rows are the paper's, and a row that cannot be is refused where it is written."""
 
+import dataclasses
+
 import pytest
 
 from mvemotion.errors import InputError
@@ -97,7 +99,8 @@ def test_streams_have_the_papers_shapes(name, shape):
 
 
 def test_all_streams_have_a_shape_in_a_reduced_format():
-    small = ClipFormat(6.0, mel_bands=32, frame_size=24, frames=16, slow_frames=4, c3d_size=16)
+    sizes = {"frame_size": 24, "frames": 16, "slow_frames": 4, "c3d_size": 16, "c3d_frames": 16}
+    small = ClipFormat(6.0, mel_bands=32, **sizes)
     assert all(min(stream_shape(name, small)) > 0 for name in STREAMS)
     assert stream_shape("music", small) == (2, 32, 259)
     assert stream_shape("video_slow", small) == (3, 24, 24, 4)
@@ -107,6 +110,30 @@ def test_spectrogram_columns_grow_with_duration_and_rate():
     assert audio_frames(22_050, ClipFormat(duration_s=15.0)) == 646
     assert audio_frames(44_100) == 2584
     assert audio_frames(22_050, PAPER_FORMAT) == 1292
+
+
+@pytest.mark.parametrize("field", dataclasses.fields(ClipFormat), ids=lambda field: field.name)
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "8", None, True])
+def test_a_size_that_is_not_positive_is_refused_by_name(field, value):
+    message = rf"clip format: {field.name} is {value!r}; give a positive"
+    with pytest.raises(InputError, match=message):
+        ClipFormat(**{field.name: value})
+
+
+def test_seconds_may_be_broken_and_counts_may_not():
+    assert ClipFormat(duration_s=2.5).duration_s == 2.5
+    with pytest.raises(InputError, match=r"hop is 512.0; give a positive whole number"):
+        ClipFormat(hop=512.0)
+
+
+@pytest.mark.parametrize(
+    ("part", "whole"), [("slow_frames", "frames"), ("c3d_frames", "frames"), ("hop", "window")]
+)
+def test_a_part_may_be_as_great_as_the_whole_and_no_greater(part, whole):
+    limit = getattr(PAPER_FORMAT, whole)
+    assert getattr(ClipFormat(**{part: limit}), part) == limit
+    with pytest.raises(InputError, match=rf"{part} is {limit + 1}; at most {whole}, {limit}: "):
+        ClipFormat(**{part: limit + 1})
 
 
 def test_a_lone_stream_cannot_exchange():

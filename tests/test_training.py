@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from mvemotion.data.batches import ClipDataset, InputPipeline, balanced_batches
-from mvemotion.errors import DataError, InputError
+from mvemotion.errors import DataError, DivergedError, InputError
 from mvemotion.files import read_json
 from mvemotion.runs import TrainingConfig, is_complete, load_weights
 from mvemotion.training import augment_music, best_epoch, input_pipeline, train, training_clips
@@ -158,7 +158,41 @@ def test_without_validation_clips_the_last_epoch_is_kept(tmp_path):
 
 def test_an_empty_training_split_is_refused(tmp_path):
     store = make_store(tmp_path / "store", {"test": 1})
-    with pytest.raises(DataError, match=r"no .*clip in split 'Train'"):
+    with pytest.raises(DataError, match="0 usable clips in split 'Train'"):
+        train(config(), store, tmp_path / "run")
+
+
+def test_a_training_split_without_any_face_is_refused_where_faces_are_needed(tmp_path):
+    faceless = ("Train/Sad/0", "Train/Fear/0")
+    emotions = ("Fear", "Sad")
+    store = make_store(tmp_path / "store", {"Train": 1}, emotions=emotions, faceless=faceless)
+    with pytest.raises(DataError, match="0 with a face; video_a2"):
+        train(config("video_a2+music_a2+face_a2"), store, tmp_path / "run")
+    assert is_complete(train(config("music_a2"), store, tmp_path / "music"))
+
+
+def test_a_loss_that_is_not_finite_ends_the_training_and_says_so(store, tmp_path):
+    settings = config(learning_rate=1e30, optimizer="sgd", epochs=5)
+    with pytest.raises(DivergedError, match="learning rate below 1e\\+30"):
+        train(settings, store, tmp_path / "run")
+    assert not is_complete(tmp_path / "run")
+
+
+def test_a_device_that_is_not_there_leaves_no_folder_behind(store, tmp_path):
+    device = "mps" if torch.cuda.is_available() else "cuda"
+    with pytest.raises(InputError, match=device):
+        train(config(), store, tmp_path / "run", device=device)
+    assert not (tmp_path / "run").exists()
+
+
+def test_any_seed_up_to_32_bits_trains(store, tmp_path):
+    assert is_complete(train(config(seed=2**32 - 1), store, tmp_path / "run"))
+
+
+def test_a_damaged_run_folder_says_which_file(store, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text("{")
+    with pytest.raises(DataError, match=r"config\.json: not readable"):
         train(config(), store, tmp_path / "run")
 
 
@@ -223,14 +257,12 @@ def test_spec_augment_masks_music_and_leaves_video_alone():
     torch.manual_seed(0)
     streams = {"music": torch.ones(2, 2, 128, 200), "video": torch.ones(2, 3, 8, 8, 4)}
     augmented = augment_music(streams)
-    assert (augmented["music"] == 0).any()
+    masked = augmented["music"] == 0
+    assert masked.any()
+    assert (masked[:, 0] == masked[:, 1]).all()  # both channels of a clip alike
+    assert (masked[0] != masked[1]).any()  # clips not
     assert augmented["video"] is streams["video"]
     assert streams["music"].min() == 1
-
-
-def test_split_statistics_are_those_of_the_split_at_hand(store, tmp_path):
-    run = train(config(standardize="split"), store, tmp_path / "run")
-    assert load_weights(run / "weights.safetensors").standardize == "split"
 
 
 def test_weights_carry_what_their_inputs_need(store, tmp_path):
@@ -256,6 +288,9 @@ def test_a_file_that_is_not_a_weights_file_is_refused(tmp_path):
         ({"optimizer": "adamw"}, "choose from adam, sgd"),
         ({"standardize": "none"}, "choose from train, split"),
         ({"network": "music_a9"}, "closest: "),
+        ({"learning_rate": float("nan")}, "a finite number"),
+        ({"seed": -1}, "from 0 to"),
+        ({"precision": "8-bit"}, "choose from 32-true"),
     ],
 )
 def test_settings_that_do_not_exist_are_refused(settings, message):

@@ -35,6 +35,23 @@ def evaluate_baseline(
         ``"dummy"``: scikit-learn's DummyClassifier, always the most frequent class.
         ``"metadata"``: a random forest on the container's metadata (codec, bit rates, sizes ...):
         a shortcut in the sense of Section 3, the score to beat before speaking of emotion.
+    store : Store
+    folder : Path
+        Where ``<split>/metrics.json`` goes.
+    split : str
+        The split to score.
+    seed : int
+        Of the forest.
+
+    Returns
+    -------
+    dict
+        As `mvemotion.evaluation.evaluate`.
+
+    Raises
+    ------
+    DataError
+        If one of the two splits has no usable clip.
     """
     train, test = store.clips("Train"), store.clips(split)
     if train.empty or test.empty:
@@ -45,7 +62,8 @@ def evaluate_baseline(
     probabilities = np.zeros((len(test), len(EMOTIONS)))
     columns = [EMOTIONS.index(emotion) for emotion in classifier.classes_]
     probabilities[:, columns] = classifier.predict_proba(known.iloc[len(train) :])
-    return save_scores(Path(folder) / split, test, probabilities, split=split, name=name)
+    origin = {"name": name, "split": split, "store_checksum": store.checksum()}
+    return save_scores(Path(folder) / split, test, probabilities, origin)
 
 
 def container_features(clips: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mvemotion import __version__
-from mvemotion.errors import MvemotionError
+from mvemotion.errors import DataError, MvemotionError
 from mvemotion.specs import EMOTIONS, SPLITS
 
 EXIT_CODES = """\
@@ -15,6 +15,7 @@ exit codes:
   1  a check failed
   2  bad input: an argument, network or profile that does not exist or does not fit
   3  bad data: a folder, clip, store or run whose content is not what it must be
+  4  a notebook failed
   130  interrupted; run the same command again to go on
 """
 
@@ -27,6 +28,9 @@ def main(arguments: list[str] | None = None) -> int:
     except MvemotionError as error:
         print(f"mvemotion {options.command}: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        print(f"mvemotion {options.command}: {error}", file=sys.stderr)
+        return DataError.exit_code
     except KeyboardInterrupt:
         print("\ninterrupted; run the same command again to go on", file=sys.stderr)
         return 130
@@ -87,11 +91,16 @@ def _prepare(commands) -> None:
     parser.add_argument(
         "--faces",
         default="sampled",
-        help="frames searched for faces: sampled (those of the video input), every-K, or all "
-        "(as in the paper; many times slower)",
+        help="frames searched for faces: sampled (those of the video input), every-K, all "
+        "(as in the paper; many times slower) or none",
+    )
+    parser.add_argument(
+        "--detector", choices=("quick", "plain"), default="quick", help="plain: untuned, full size"
     )
     parser.add_argument("--workers", type=_positive, help="processes; all cores if not given")
-    parser.add_argument("--strict", action="store_true", help="unusable clips are an error")
+    parser.add_argument(
+        "--strict", action="store_true", help="exit 3 at the end if one is unusable"
+    )
 
 
 def _train(commands) -> None:
@@ -187,6 +196,7 @@ def run_prepare(options: argparse.Namespace) -> None:
         options.store,
         clip_format=clip_format,
         faces=options.faces,
+        detector=options.detector,
         workers=options.workers,
         strict=options.strict,
     )

@@ -23,6 +23,16 @@ class DataError(MvemotionError):
     exit_code = 3
 
 
+class NotebookError(MvemotionError):
+    """A notebook with a cell that failed."""
+
+    exit_code = 4
+
+
+class DivergedError(DataError):
+    """A training whose loss is no longer finite."""
+
+
 class ClipError(DataError):
     """One clip that cannot be used; `prepare` records it and goes on.
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from lightning.fabric import Fabric
 from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
 from tqdm import tqdm
 
@@ -17,7 +16,7 @@ from mvemotion.layers import channels_last_
 from mvemotion.provenance import provenance
 from mvemotion.runs import TrainedNetwork, is_complete, load_weights
 from mvemotion.specs import EMOTIONS
-from mvemotion.training import input_pipeline
+from mvemotion.training import input_pipeline, open_fabric
 
 PROBABILITIES = [f"p_{emotion}" for emotion in EMOTIONS]
 
@@ -40,6 +39,10 @@ def evaluate(
         The clips; the store that the run was trained on if not given.
     split : str
         ``"test"``, ``"Validation"`` or ``"Train"``.
+    device : str
+        ``"auto"``, ``"cpu"`` or ``"cuda"``; always in 32-bit precision.
+    batch_size : int
+        Clips at a time.
 
     Returns
     -------
@@ -60,11 +63,18 @@ def evaluate(
     probabilities = predict_probabilities(
         trained, store, clips, device=device, batch_size=batch_size
     )
-    return save_scores(run / split, clips, probabilities, split=split, name=trained.network_id)
+    origin = {"name": trained.network_id, "split": split, "store_checksum": store.checksum()}
+    return save_scores(run / split, clips, probabilities, origin)
 
 
 def evaluation_clips(store: Store, trained: TrainedNetwork, split: str) -> pd.DataFrame:
-    """Every usable clip of the split; also those without a face, so that rows compare (A11)."""
+    """Every usable clip of the split, also those without a face (assumption 11).
+
+    Raises
+    ------
+    DataError
+        If there is none, or the store's clips have another format than the network's.
+    """
     if store.clip_format != trained.clip_format:
         raise DataError(
             f"{store.root}: clips prepared as {store.clip_format}, but {trained.network_id} was "
@@ -86,11 +96,12 @@ def predict_probabilities(
     batch_size: int = 8,
 ) -> np.ndarray:
     """Softmax probabilities, float64 (n, K), in the order of `clips` and of `EMOTIONS`."""
-    fabric = Fabric(accelerator=device, devices=1)
+    fabric = open_fabric(device)
     network = fabric.to_device(channels_last_(trained.network)).eval()
     pipeline = _pipeline(trained, store, clips)
     dataset = ClipDataset(store, clips, network.streams)
-    loader = clip_loader(dataset, balanced_batches(range(len(dataset)), batch_size))
+    batches = balanced_batches(range(len(dataset)), batch_size)
+    loader = clip_loader(dataset, fabric.device, batches)
     parts = []
     for batch in tqdm(loader, desc=trained.network_id, unit="batch", leave=False, disable=None):
         logits = network(pipeline(fabric.to_device(batch)))
@@ -115,7 +126,7 @@ def score(probabilities: np.ndarray, targets: np.ndarray) -> dict:
         If a probability is not finite.
     """
     if not np.isfinite(probabilities).all():
-        raise DataError("probabilities are not finite: the training diverged; lower its rate")
+        raise DataError("probabilities are not finite; train again with a lower learning rate")
     predicted, labels = probabilities.argmax(1), range(len(EMOTIONS))
     indicator = np.eye(len(EMOTIONS), dtype=int)[targets]
     return {
@@ -127,16 +138,36 @@ def score(probabilities: np.ndarray, targets: np.ndarray) -> dict:
     }
 
 
-def save_scores(
-    folder: Path, clips: pd.DataFrame, probabilities: np.ndarray, *, split: str, name: str
-) -> dict:
-    """Write ``metrics.json`` and ``predictions.csv`` of a classifier on some clips."""
+def save_scores(folder: Path, clips: pd.DataFrame, probabilities: np.ndarray, origin: dict) -> dict:
+    """Write ``metrics.json`` and ``predictions.csv`` of a classifier on some clips.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to.
+    clips : pd.DataFrame
+        Rows of the manifest.
+    probabilities : np.ndarray
+        (n, K), in the order of `clips`.
+    origin : dict
+        What tells these scores from others: name, split and the store's checksum.
+
+    Returns
+    -------
+    dict
+        `origin` and the metrics of `score`.
+
+    Raises
+    ------
+    DataError
+        If a probability is not finite.
+    """
     predictions = clips[["id", "emotion", "face_frames"]].copy()
     predictions["predicted"] = [EMOTIONS[index] for index in probabilities.argmax(1)]
     predictions[PROBABILITIES] = probabilities
     write_atomically(folder / "predictions.csv", lambda part: predictions.to_csv(part, index=False))
     targets = clips["emotion"].map(EMOTIONS.index).to_numpy()
-    metrics = {"name": name, "split": split} | score(probabilities, targets)
+    metrics = origin | score(probabilities, targets)
     metrics["without_face"] = int((clips["face_frames"] == 0).sum())
     write_json(folder / "metrics.json", metrics | {"provenance": provenance()})
     return metrics

@@ -5,6 +5,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from mvemotion.errors import DataError
+
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> Path:
     """Call ``write(temporary_path)``, then rename the result to `path`; make parent folders."""
@@ -35,5 +37,14 @@ def write_json(path: Path, value) -> Path:
 
 
 def read_json(path: Path):
-    """Read a UTF-8 JSON file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Read a UTF-8 JSON file.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read as such.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not readable as JSON ({error}); remove or restore it") from error

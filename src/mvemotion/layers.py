@@ -46,7 +46,13 @@ def he_normal_(weight: Tensor) -> Tensor:
 
 
 def convolution(channels: int, filters: int, kernel: tuple[int, ...], *, bias=True) -> nn.Module:
-    """A stride-1 'same' convolution, He-normal; its rank is the kernel's, odd on every axis."""
+    """A stride-1 'same' convolution, He-normal, of the kernel's rank.
+
+    Raises
+    ------
+    InputError
+        If the kernel is even on an axis: it would have no middle.
+    """
     if not all(n % 2 for n in kernel):
         raise InputError(f"kernel {kernel}: 'same' padding here needs an odd size on every axis")
     padding = tuple(n // 2 for n in kernel)
@@ -66,14 +72,14 @@ def dense(inputs: int, outputs: int) -> nn.Linear:
 
 
 def gate_layer(inputs: int, outputs: int) -> nn.Linear:
-    """A fully connected layer of a gate: no bias, He-normal (assumption A6)."""
+    """A fully connected layer of a gate: no bias, He-normal (assumption 6)."""
     layer = nn.Linear(inputs, outputs, bias=False)
     he_normal_(layer.weight)
     return layer
 
 
 def batch_norm(channels: int, rank: int) -> nn.Module:
-    """Keras' BatchNormalization: epsilon 1e-3; its momentum 0.99 is 0.01 here (assumption A7)."""
+    """Keras' BatchNormalization: epsilon 1e-3; its momentum 0.99 is 0.01 here (assumption 7)."""
     return BATCH_NORMS[rank](channels, eps=1e-3, momentum=0.01)
 
 
@@ -185,10 +191,10 @@ class DenseBlock(nn.Module):
         self.conv_s = convolution(channels, block.f, tall(block.ks, rank))
         self.conv_o = convolution(after_z, filters, cubic_kernel(block.ko, rank))
 
-        self.norms_concatenations = not is_separable
+        self.has_concatenation_norms = not is_separable
 
         def norm_concatenation(width: int) -> nn.Module:
-            return batch_norm(width, rank) if self.norms_concatenations else nn.Identity()
+            return batch_norm(width, rank) if self.has_concatenation_norms else nn.Identity()
 
         self.norm_x = norm_concatenation(after_x)
         self.norm_y = norm_concatenation(after_y)
@@ -201,18 +207,18 @@ class DenseBlock(nn.Module):
         b = F.relu(self.conv_y(self.norm_x(torch.cat([x, a], 1))), inplace=True)
         d = F.relu(self.conv_z(self.norm_y(torch.cat([x, b], 1))), inplace=True)
         s = F.relu(self.conv_s(x), inplace=True)
-        join = self._join_normed if self.norms_concatenations else self._join_pooled
-        return self.norm_o(F.relu(self.conv_o(join(x, d, s)), inplace=True))
+        joined = self._join_normed(x, d, s) if self.has_concatenation_norms else _join(x, d, s)
+        return self.norm_o(F.relu(self.conv_o(joined), inplace=True))
 
     def _join_normed(self, x: Tensor, d: Tensor, s: Tensor) -> Tensor:
         """main + skip as the figures draw them: concatenate, normalise, pool, add."""
         main = max_pool(self.norm_z(torch.cat([x, d], 1)))
         return main + max_pool(self.norm_s(torch.cat([x, s], 1)))
 
-    @staticmethod
-    def _join_pooled(x: Tensor, d: Tensor, s: Tensor) -> Tensor:
-        """The same without BatchNorm: pooling first halves the copies and pools x once."""
-        return torch.cat([2 * max_pool(x), max_pool(d) + max_pool(s)], 1)
+
+def _join(x: Tensor, d: Tensor, s: Tensor) -> Tensor:
+    """main + skip where nothing is normalised: pooling first halves the copies, pools x once."""
+    return torch.cat([2 * max_pool(x), max_pool(d) + max_pool(s)], 1)
 
 
 def channels_last_(module: nn.Module) -> nn.Module:

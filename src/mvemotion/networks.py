@@ -83,14 +83,21 @@ class C3DNetwork(nn.Module):
         super().__init__()
         architecture: C3DArchitecture = spec.branches[0].architecture
         self.streams = spec.streams
+        self.size = stream_shape(self.streams[0], clip_format)
         self.features = _c3d_features(architecture)
-        inputs = _c3d_feature_count(architecture, stream_shape(self.streams[0], clip_format))
+        inputs = _c3d_feature_count(architecture, self.size)
         self.dense = _c3d_dense(architecture, inputs)
         self.head = dense(architecture.dense[-1], len(EMOTIONS))
 
     def forward(self, streams: dict[str, Tensor]) -> Tensor:
         check_streams(streams, self.streams)
-        features = self.features(streams[self.streams[0]])
+        x = streams[self.streams[0]]
+        if tuple(x.shape[1:]) != self.size:
+            raise InputError(
+                f"stream {self.streams[0]}: shape {tuple(x.shape)}; this C3D was built for "
+                f"(B, {', '.join(map(str, self.size))}); build it with the clips' ClipFormat"
+            )
+        features = self.features(x)
         return self.head(self.dense(features.flatten(1)))
 
 
@@ -161,7 +168,7 @@ def count_flops(network_id: str, *, clip_format: ClipFormat = PAPER_FORMAT) -> i
     19.9
     """
     with torch.device("meta"):
-        network = create_network(network_id, clip_format=clip_format)
+        network = create_network(network_id, clip_format=clip_format).eval()
     return count_meta_flops(network, clip_format=clip_format)
 
 
@@ -178,10 +185,12 @@ def count_meta_flops(network: nn.Module, *, clip_format: ClipFormat = PAPER_FORM
         if isinstance(layer, nn.Conv2d | nn.Conv3d | nn.Linear)
     ]
     shapes = {name: stream_shape(name, clip_format) for name in network.streams}
-    with torch.no_grad():
-        network.eval()({n: torch.empty(1, *shape, device="meta") for n, shape in shapes.items()})
-    for hook in hooks:
-        hook.remove()
+    try:
+        with torch.no_grad():
+            network({n: torch.empty(1, *shape, device="meta") for n, shape in shapes.items()})
+    finally:
+        for hook in hooks:
+            hook.remove()
     return sum(counts)
 
 
@@ -239,7 +248,7 @@ def _c3d_features(architecture: C3DArchitecture) -> nn.Sequential:
 
 
 def _c3d_dense(architecture: C3DArchitecture, inputs: int) -> nn.Sequential:
-    """The hidden layers, fc6 and fc7, each with dropout after it (assumption A18)."""
+    """The hidden layers, fc6 and fc7, each with dropout after it (assumption 18)."""
     layers = OrderedDict()
     for number, outputs in enumerate(architecture.dense, start=6):
         layers[f"fc{number}"] = dense(inputs, outputs)

@@ -6,10 +6,10 @@ import os
 import sys
 from pathlib import Path
 
-from mvemotion.errors import DataError, InputError
+from mvemotion.errors import DataError, InputError, NotebookError
 from mvemotion.files import write_atomically, write_text
-from mvemotion.paths import notebooks_dir
-from mvemotion.replication import Workspace, open_workspace
+from mvemotion.paths import notebooks_dir, replication_file
+from mvemotion.replication import ENVIRONMENT, Workspace, open_workspace
 
 KERNEL = "python3"
 
@@ -27,7 +27,7 @@ def replicate(
     Parameters
     ----------
     profile, data, results, device
-        As for `mvemotion.replication.open_workspace`.
+        As for `mvemotion.replication.open_workspace`; environment variables play no part.
     seed : int
         Of every network's initialisation and order of clips.
 
@@ -36,6 +36,8 @@ def replicate(
     Path
         The results folder: ``notebooks/``, ``tables/``, ``figures/``, ``runs/``, ``store/``.
     """
+    for name in ENVIRONMENT:  # what is asked for here is what the notebooks are to do
+        os.environ.pop(name, None)
     workspace = open_workspace(profile, data=data, results=results, device=device)
     parameters = {
         "profile": str(Path(profile).resolve()) if profile.endswith(".toml") else profile,
@@ -50,7 +52,7 @@ def replicate(
 
 
 def run_notebook(source: Path, target: Path, parameters: dict, workspace: Workspace) -> bool:
-    """Execute one notebook into `target`, unless it is there and nothing it rests on changed.
+    """Execute one notebook into `target`, unless nothing that it rests on or made has changed.
 
     Returns
     -------
@@ -61,16 +63,21 @@ def run_notebook(source: Path, target: Path, parameters: dict, workspace: Worksp
     ------
     InputError
         If the notebook does not declare one of the parameters (Papermill would only warn).
-    papermill.PapermillExecutionError
+    NotebookError
         If a cell fails; what was executed so far is kept as ``<name>.failed.ipynb``.
     """
     check_parameters(source, parameters)
-    fingerprint = _fingerprint(source, parameters, workspace)
-    if target.exists() and _read_fingerprint(target) == fingerprint:
+    stamp = {"fingerprint": _fingerprint(source, parameters, workspace)}
+    if target.exists() and _is_done(target, stamp, workspace.root):
         print(f"{source.stem}: done before")
         return False
     print(f"{source.stem}: running", flush=True)
-    write_atomically(target, lambda part: _execute(source, part, parameters, fingerprint))
+
+    def execute(part: Path) -> None:
+        _execute(source, part, parameters)
+        _stamp(part, stamp | {"products": _products(workspace.root)})
+
+    write_atomically(target, execute)
     target.with_suffix(".failed.ipynb").unlink(missing_ok=True)
     return True
 
@@ -87,7 +94,7 @@ def check_parameters(source: Path, parameters: dict) -> None:
         )
 
 
-def _execute(source: Path, part: Path, parameters: dict, fingerprint: str) -> None:
+def _execute(source: Path, part: Path, parameters: dict) -> None:
     import papermill
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
@@ -102,31 +109,41 @@ def _execute(source: Path, part: Path, parameters: dict, fingerprint: str) -> No
             stdout_file=sys.stdout,
             cwd=str(source.parent),
         )
-    except papermill.PapermillExecutionError:
-        kept = source.with_suffix(".failed.ipynb").name
-        os.replace(part, part.with_name(kept))
-        print(f"{source.stem}: failed; the notebook up to there: {part.with_name(kept)}")
-        raise
-    _stamp(part, fingerprint)
+    except papermill.PapermillExecutionError as error:
+        kept = part.with_name(source.with_suffix(".failed.ipynb").name)
+        os.replace(part, kept)
+        raise NotebookError(
+            f"{source.name}: cell {error.exec_count} failed: {error.ename}: {error.evalue}; "
+            f"the notebook up to there: {kept}"
+        ) from error
 
 
-def _stamp(path: Path, fingerprint: str) -> None:
+def _products(root: Path) -> list[str]:
+    """Tables, figures and runs that are there: what a reader of the notebook finds beside it."""
+    patterns = ("tables/*.csv", "figures/*.png", "runs/*/*/run.json")
+    return sorted(str(path.relative_to(root)) for p in patterns for path in root.glob(p))
+
+
+def _stamp(path: Path, stamp: dict) -> None:
     import nbformat
 
     notebook = nbformat.read(path, as_version=4)
-    notebook.metadata["mvemotion"] = {"fingerprint": fingerprint}
+    notebook.metadata["mvemotion"] = stamp
     nbformat.write(notebook, path)
 
 
-def _read_fingerprint(path: Path) -> str | None:
+def _is_done(target: Path, stamp: dict, root: Path) -> bool:
     import nbformat
 
-    return nbformat.read(path, as_version=4).metadata.get("mvemotion", {}).get("fingerprint")
+    found = nbformat.read(target, as_version=4).metadata.get("mvemotion", {})
+    is_same = found.get("fingerprint") == stamp["fingerprint"]
+    return is_same and all((root / product).exists() for product in found["products"])
 
 
 def _fingerprint(source: Path, parameters: dict, workspace: Workspace) -> str:
     """Of the notebook, its parameters, the clips, and the package's own source."""
     package = sorted(Path(__file__).parent.rglob("*.py"))
+    package += sorted(replication_file("published").glob("*.csv"))
     digest = hashlib.sha256(repr(sorted(parameters.items())).encode())
     digest.update(workspace.store.checksum().encode())
     digest.update(repr(workspace.profile).encode())

@@ -42,9 +42,14 @@ def git_commit() -> str | None:
         return None
 
 
-def peak_memory_mb() -> float:
-    """Largest resident set of this process so far, in MB."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+def peak_memory() -> dict[str, float]:
+    """Largest resident set of this process in its whole life, and of its GPU tensors; MB."""
+    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = {"process_peak_memory_mb": round(resident, 1)}
+    torch = sys.modules.get("torch")
+    if torch and torch.cuda.is_available():
+        peak["gpu_peak_memory_mb"] = round(torch.cuda.max_memory_allocated() / 2**20, 1)
+    return peak
 
 
 def _version(name: str) -> str | None:

@@ -13,7 +13,7 @@ from mvemotion.baselines import BASELINES, LABELS, evaluate_baseline
 from mvemotion.data.prepare import prepare, summarize
 from mvemotion.data.store import Store
 from mvemotion.data.synthetic import synthesize
-from mvemotion.errors import DataError, InputError
+from mvemotion.errors import DataError, DivergedError, InputError
 from mvemotion.evaluation import evaluate
 from mvemotion.files import read_json
 from mvemotion.paths import results_dir
@@ -21,6 +21,8 @@ from mvemotion.profiles import Profile, load_profile
 from mvemotion.reporting import compare_table, save_table
 from mvemotion.specs import find_network, list_networks
 from mvemotion.training import train
+
+ENVIRONMENT = ("MVEMOTION_PROFILE", "MVEMOTION_STORE", "MVEMOTION_RESULTS")
 
 
 @dataclass(frozen=True)
@@ -45,22 +47,29 @@ class Workspace:
         run = self.run_dir(network_id, seed=seed)
         config = self.profile.config(network_id, seed=seed)
         train(config, self.store, run, device=self.device)
-        if not (run / "test" / "metrics.json").exists():
+        if self.metrics(network_id, seed=seed) is None:
             evaluate(run, self.store, device=self.device, batch_size=config.batch_size)
         return self.metrics(network_id, seed=seed)
 
     def train_table(self, table: int, *, seed: int = 0) -> None:
-        """Train and score every row of a table that is not yet, a line each as it is done."""
+        """Train and score every row of a table that is not yet, a line each as it is done.
+
+        A row that diverges is named and left out; the others go on.
+        """
         for network_id in self.rows(table):
             is_done = self.metrics(network_id, seed=seed) is not None
-            metrics = self.train_row(network_id, seed=seed)
+            try:
+                metrics = self.train_row(network_id, seed=seed)
+            except DivergedError as error:
+                print(f"{network_id:36s} diverged: {error}", flush=True)
+                continue
             run = read_json(self.run_dir(network_id, seed=seed) / "run.json")
             note = "done before" if is_done else f"trained in {run['wall_seconds']:.0f} s"
             print(f"{network_id:36s} accuracy {metrics['accuracy']:.3f}  {note}", flush=True)
 
     def metrics(self, network_id: str, *, seed: int = 0, split: str = "test") -> dict | None:
-        """One row's metrics, None if it has not been run."""
-        return _read_metrics(self.run_dir(network_id, seed=seed) / split)
+        """One row's metrics, None if it has not been run on the clips as they are now."""
+        return self._read_metrics(self.run_dir(network_id, seed=seed) / split)
 
     def predictions(self, network_id: str, *, seed: int = 0, split: str = "test") -> pd.DataFrame:
         """One row's clips with their true emotion and probabilities.
@@ -80,7 +89,7 @@ class Workspace:
     def baseline(self, name: str, *, split: str = "test") -> dict:
         """Metrics of a baseline (see `mvemotion.baselines`), computed if missing."""
         folder = self.root / "baselines" / name
-        return _read_metrics(folder / split) or evaluate_baseline(
+        return self._read_metrics(folder / split) or evaluate_baseline(
             name, self.store, folder, split=split
         )
 
@@ -93,16 +102,28 @@ class Workspace:
         return frame
 
     def best_row(self, *, seed: int = 0) -> str:
-        """Id of the trained row of most modalities, then of the highest validation accuracy."""
+        """Id of the trained row of most modalities, then of the highest validation accuracy.
+
+        Raises
+        ------
+        DataError
+            If no row has been trained.
+        """
         trained = [row for row in self.profile.rows if self.metrics(row, seed=seed)]
         if not trained:
             raise DataError(f"{self.root}: no row has been trained yet; run notebooks 04 to 08")
 
         def rank(row: str) -> tuple[int, float]:
             history = pd.read_csv(self.run_dir(row, seed=seed) / "history.csv")
-            return len(find_network(row).modalities), history["validation_accuracy"].max()
+            accuracy = history["validation_accuracy"].fillna(-1).max()
+            return len(find_network(row).modalities), accuracy
 
         return max(trained, key=rank)
+
+    def _read_metrics(self, folder: Path) -> dict | None:
+        path = folder / "metrics.json"
+        metrics = read_json(path) if path.exists() else {}
+        return metrics if metrics.get("store_checksum") == self.store.checksum() else None
 
 
 def open_workspace(
@@ -133,17 +154,15 @@ def open_workspace(
     -----
     Empty strings mean "not given". The environment variables ``MVEMOTION_PROFILE``,
     ``MVEMOTION_STORE`` and ``MVEMOTION_RESULTS`` win over the arguments: tools that run notebooks
-    without injecting parameters, such as nbval, choose with them.
+    without injecting parameters, such as nbval, choose with them. `replicate` ignores them.
 
     Raises
     ------
     InputError
         If the profile needs `data` and there is none.
     """
-    profile, store, results = (
-        os.environ.get(f"MVEMOTION_{name}") or value
-        for name, value in (("PROFILE", profile), ("STORE", store), ("RESULTS", results))
-    )
+    given = zip(ENVIRONMENT, (profile, store, results), strict=True)
+    profile, store, results = (os.environ.get(name) or value for name, value in given)
     chosen = load_profile(profile)
     root = Path(results) if results else results_dir() / chosen.name
     return Workspace(chosen, root, _open_store(chosen, root, data or None, store), device)
@@ -156,7 +175,13 @@ def _open_store(profile: Profile, root: Path, data, store) -> Store:
     if data is None and not profile.synthetic and (target / "manifest.csv").exists():
         return _check_format(Store(target), profile)
     raw = Path(data) if data else _embedded_clips(profile, root)
-    manifest = prepare(raw, target, clip_format=profile.clip_format, faces=profile.faces)
+    manifest = prepare(
+        raw,
+        target,
+        clip_format=profile.clip_format,
+        faces=profile.faces,
+        detector=profile.detector,
+    )
     print(summarize(manifest))
     return Store(target)
 
@@ -179,8 +204,3 @@ def _check_format(store: Store, profile: Profile) -> Store:
             f"{profile.clip_format}; prepare a store for it or choose another profile"
         )
     return store
-
-
-def _read_metrics(folder: Path) -> dict | None:
-    path = folder / "metrics.json"
-    return read_json(path) if path.exists() else None

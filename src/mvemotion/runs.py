@@ -9,6 +9,7 @@ run.json               how it was made; written last, so its presence means "com
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from mvemotion.specs import EMOTIONS, ClipFormat, find_network
 
 OPTIMIZERS = ("adam", "sgd")
 STANDARDIZATIONS = ("train", "split")
+PRECISIONS = ("32-true", "bf16-mixed", "bf16-true", "16-mixed", "64-true")  # Lightning's
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,13 @@ class TrainingConfig:
     """What decides the weights of a run, apart from the data."""
 
     network: str  # an id of `list_networks`
-    epochs: int = 20  # the authors' published log of face_a0_se (discrepancy D6)
-    batch_size: int = 8  # not in the paper: assumption A12
+    epochs: int = 20  # the authors' published log of face_a0_se (assumption 19)
+    batch_size: int = 8  # not in the paper: assumption 12
     optimizer: str = "adam"  # the authors' code for face and music (discrepancy D9)
-    learning_rate: float = 1e-4  # ditto
-    standardize: str = "train"  # "split": the authors' whole-split statistics (assumption A8)
-    augment: bool = False  # SpecAugment on music; the paper has none (assumption A13)
-    precision: str = "32-true"  # as Lightning names it
+    learning_rate: float = 1e-4  # ditto (assumption 19)
+    standardize: str = "train"  # "split": the authors' whole-split statistics (assumption 8)
+    augment: bool = False  # SpecAugment on music; the paper has none (assumption 13)
+    precision: str = "32-true"  # as Lightning names it (assumption 20)
     seed: int = 0
 
     def __post_init__(self):
@@ -46,6 +48,13 @@ class TrainingConfig:
                 f"epochs {self.epochs}, batch size {self.batch_size}, learning rate "
                 f"{self.learning_rate}: each must be positive"
             )
+        if not math.isfinite(self.learning_rate) or not 0 <= self.seed < 2**32:
+            raise InputError(
+                f"learning rate {self.learning_rate}, seed {self.seed}: a finite number and one "
+                "from 0 to 4294967295 are needed"
+            )
+        if self.precision not in PRECISIONS:
+            raise InputError(f"precision {self.precision!r}: choose from {', '.join(PRECISIONS)}")
         if self.optimizer not in OPTIMIZERS:
             raise InputError(f"optimizer {self.optimizer!r}: choose from {', '.join(OPTIMIZERS)}")
         if self.standardize not in STANDARDIZATIONS:
@@ -116,6 +125,8 @@ def claim_run(run: Path, config: TrainingConfig, store_checksum: str) -> None:
     """
     wanted = asdict(config) | {"store_checksum": store_checksum}
     path = Path(run) / "config.json"
+    for leftover in Path(run).glob(".*.part*"):  # of a process that was killed
+        leftover.unlink(missing_ok=True)
     if not path.exists():
         write_json(path, wanted)
         return

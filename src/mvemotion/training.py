@@ -2,7 +2,7 @@
 
 Lightning Fabric has the devices, precision and processes; the loop is here, in the open. Order of
 clips, dropout and augmentation of an epoch depend on the seed and the epoch alone, so that a run
-killed in epoch 7 and resumed ends with the same weights as one that was not.
+killed in epoch 7 and resumed ends, on a CPU, with the same weights as one that was not.
 """
 
 import math
@@ -16,20 +16,22 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 from lightning.fabric import Fabric
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from mvemotion.data.batches import ClipDataset, InputPipeline, balanced_batches, clip_loader
 from mvemotion.data.store import Store
-from mvemotion.errors import DataError
+from mvemotion.errors import DataError, DivergedError, InputError
 from mvemotion.files import write_atomically, write_json
 from mvemotion.layers import channels_last_
 from mvemotion.networks import count_parameters, create_network
-from mvemotion.provenance import peak_memory_mb, provenance
+from mvemotion.provenance import peak_memory, provenance
 from mvemotion.runs import TrainedNetwork, TrainingConfig, claim_run, is_complete, save_weights
 from mvemotion.specs import STREAMS, find_network
 
 EpochReport = Callable[[dict], object]
+NO_FACE = (0.0, 1.0)  # statistics where no clip has a face: all are neutral (assumption 11)
 
 
 def train(
@@ -70,13 +72,17 @@ def train(
     ------
     DataError
         If `run` belongs to another configuration or store, or there is nothing to train on.
+    DivergedError
+        If the loss is no longer finite.
+    InputError
+        If there is no such device.
     """
     run = Path(run)
-    claim_run(run, config, store.checksum())
     if is_complete(run):
+        claim_run(run, config, store.checksum())
         return run
-    fabric = Fabric(accelerator=device, devices=devices, precision=config.precision)
-    job = _Job(config, store, run, fabric)
+    job = _Job(config, store, run, open_fabric(device, devices, config.precision))
+    claim_run(run, config, store.checksum())
     job.resume()
     while job.epoch < config.epochs:
         row = job.run_epoch()
@@ -87,22 +93,21 @@ def train(
 
 
 def training_clips(store: Store, network_id: str, split: str = "Train") -> pd.DataFrame:
-    """Clips of a split to learn from: a face-only network takes those with a face (A11).
+    """Clips of a split to learn from: a face-only network takes those with a face (assumption 11).
 
     Raises
     ------
     DataError
         If none is left.
     """
-    clips = store.clips(split)
-    if find_network(network_id).modalities == ("face",):
-        clips = clips[clips["face_frames"] > 0].reset_index(drop=True)
-    if clips.empty and split == "Train":
+    clips, modalities = store.clips(split), find_network(network_id).modalities
+    with_face = clips[clips["face_frames"] > 0].reset_index(drop=True)
+    if split == "Train" and (clips.empty or ("face" in modalities and with_face.empty)):
         raise DataError(
-            f"{store.root}: no usable clip in split {split!r} for {network_id}; "
-            "see its manifest.csv and `mvemotion prepare --help`"
+            f"{store.root}: {len(clips)} usable clips in split {split!r}, {len(with_face)} with a "
+            f"face; {network_id} needs both; see its manifest.csv and `mvemotion prepare --help`"
         )
-    return clips
+    return with_face if modalities == ("face",) else clips
 
 
 class _Job:
@@ -117,6 +122,7 @@ class _Job:
         self.network, self.optimizer = fabric.setup(channels_last_(network), optimizer)
         self.datasets = {s: self._dataset(s) for s in ("Train", "Validation")}
         self.pipelines = {s: self._pipeline(s) for s, data in self.datasets.items() if len(data)}
+        self.loaders = {s: clip_loader(d, fabric.device) for s, d in self.datasets.items()}
         self.history: list[dict] = []
         self.origin = provenance()  # now: the code that runs may be edited before it ends
 
@@ -136,7 +142,7 @@ class _Job:
     def run_epoch(self) -> dict:
         """Train one epoch, validate, keep the best weights; returns the history row."""
         start = time.perf_counter()
-        lightning.seed_everything(self.config.seed * 100_003 + self.epoch, verbose=False)
+        lightning.seed_everything(_epoch_seed(self.config.seed, self.epoch), verbose=False)
         row = {"epoch": self.epoch + 1} | self._train_epoch()
         row["train_seconds"] = round(time.perf_counter() - start, 3)
         row |= self._validate()
@@ -171,13 +177,18 @@ class _Job:
         self.network.train()
         dataset, total = self.datasets["Train"], _Total()
         batches = balanced_batches(self._share(len(dataset)), self.config.batch_size)
-        for batch, streams in self._stream(dataset, batches, "Train"):
+        for batch, streams in self._stream("Train", batches):
             logits = self.network(streams)
             loss = F.cross_entropy(logits, batch["target"])
             self.optimizer.zero_grad()
             self.fabric.backward(loss)
             self.optimizer.step()
             total.add(loss.detach(), logits.detach(), batch["target"])
+        if not math.isfinite(total.loss):
+            raise DivergedError(
+                f"{self.config.network}: the loss is {total.loss} in epoch {self.epoch + 1}; "
+                f"train with a learning rate below {self.config.learning_rate:g}"
+            )
         return total.means("train", self.fabric)
 
     def _share(self, clips: int) -> list[int]:
@@ -194,18 +205,18 @@ class _Job:
         dataset, total = self.datasets["Validation"], _Total()
         part = range(len(dataset))[self.fabric.global_rank :: self.fabric.world_size]
         batches = balanced_batches(part, self.config.batch_size)
-        for batch, streams in self._stream(dataset, batches, "Validation"):
+        for batch, streams in self._stream("Validation", batches):
             with self.fabric.autocast():  # not through DDP: parts may differ in length
                 logits = self.network.module(streams)
             total.add(F.cross_entropy(logits, batch["target"]), logits, batch["target"])
         return total.means("validation", self.fabric)
 
-    def _stream(self, dataset: ClipDataset, batches: list[list[int]], split: str):
+    def _stream(self, split: str, batches: list[list[int]]):
         """Yield (batch, network inputs) on the device, under a progress bar on a terminal."""
-        is_gpu = self.fabric.device.type == "cuda"
-        loader = clip_loader(dataset, batches, workers=min(8, os.cpu_count()) if is_gpu else 0)
+        self.loaders[split].batch_sampler[:] = batches
         label = f"{self.config.network} {self.epoch + 1}/{self.config.epochs} {split}"
-        for batch in tqdm(loader, desc=label, unit="batch", leave=False, disable=None):
+        loader = tqdm(self.loaders[split], desc=label, unit="batch", leave=False, disable=None)
+        for batch in loader:
             batch = self.fabric.to_device(batch)
             streams = self.pipelines[split](batch)
             if self.config.augment and split == "Train":
@@ -236,7 +247,7 @@ class _Job:
         seconds = sum(row["train_seconds"] for row in rows)
         return {
             "network": self.config.network,
-            "store": str(self.store.root),
+            "store": str(self.store.root.resolve()),
             "parameters": count_parameters(self.network.module).total,
             "best_epoch": best_epoch(rows),
             "best_epoch_by": "validation accuracy, then loss"
@@ -248,7 +259,7 @@ class _Job:
             "threads": torch.get_num_threads(),
             "wall_seconds": round(sum(row["seconds"] for row in rows), 1),
             "train_seconds_per_clip": round(seconds / (clips * len(rows)), 4),
-            "peak_memory_mb": peak_memory_mb(),
+            **peak_memory(),
         } | self.origin
 
 
@@ -273,7 +284,7 @@ class _Total:
 
 
 def best_epoch(history: list[dict]) -> int:
-    """The epoch (from 1) of the best validation accuracy, ties by loss; else the last (A14)."""
+    """The epoch, from 1, of best validation accuracy, then loss; else the last (assumption 14)."""
     if not history or history[-1]["validation_accuracy"] is None:
         return len(history)
 
@@ -286,18 +297,43 @@ def best_epoch(history: list[dict]) -> int:
 
 def input_pipeline(store: Store, streams: tuple[str, ...], split: str) -> InputPipeline:
     """The inputs of a network, standardised by the statistics of a split of a store."""
-    statistics = store.statistics(split)
+    statistics = {"face": NO_FACE} | store.statistics(split)
     arrays = {STREAMS[name].array for name in streams}
     return InputPipeline(streams, store.clip_format, {name: statistics[name] for name in arrays})
 
 
+def open_fabric(device: str, devices: int = 1, precision: str = "32-true") -> Fabric:
+    """Lightning's hold on devices and precision.
+
+    Raises
+    ------
+    InputError
+        If this machine has no such device, or Lightning no such precision.
+    """
+    try:
+        return Fabric(accelerator=device, devices=devices, precision=precision)
+    except (RuntimeError, ValueError, MisconfigurationException) as error:
+        raise InputError(
+            f"device {device!r}, {devices} of them, precision {precision!r}: {error}"
+        ) from error
+
+
+def _epoch_seed(seed: int, epoch: int) -> int:
+    return (seed * 100_003 + epoch) % 2**32
+
+
 def augment_music(streams: dict[str, Tensor]) -> dict[str, Tensor]:
-    """SpecAugment (Park et al. 2019) on the spectrograms; other streams pass (assumption A13)."""
+    """SpecAugment's masks (Park et al. 2019), without its time warp, on each clip's spectrograms.
+
+    One band of mel bands and one of frames are set to zero; other streams pass (assumption 13).
+    """
     from torchaudio.transforms import FrequencyMasking, TimeMasking
 
     def mask(x: Tensor) -> Tensor:
         bands, frames = x.shape[-2:]
-        return TimeMasking(max(frames // 10, 1))(FrequencyMasking(max(bands // 8, 1))(x))
+        masks = (FrequencyMasking(max(bands // 8, 1)), TimeMasking(max(frames // 10, 1)))
+        clips = [masks[1](masks[0](clip)) for clip in x]  # the same mask on both channels
+        return torch.stack(clips).contiguous(memory_format=torch.channels_last)
 
     return {n: mask(x) if STREAMS[n].modality == "music" else x for n, x in streams.items()}
 

@@ -4,14 +4,15 @@ The loader moves uint8 and float16 as they are stored; standardising, choosing t
 C3D's resizing happen on the device of the network (`InputPipeline`).
 """
 
+import os
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms.v2.functional import resize
 
 from mvemotion.data.store import Store
 from mvemotion.media.sampling import frame_indices
@@ -61,13 +62,21 @@ def balanced_batches(order: Sequence[int], batch_size: int) -> list[list[int]]:
     return [part.tolist() for part in np.array_split(np.asarray(order), max(count, 1)) if len(part)]
 
 
-def clip_loader(dataset: ClipDataset, batches: list[list[int]], *, workers: int = 0) -> DataLoader:
-    """A loader over exactly these batches, in this order."""
+def clip_loader(
+    dataset: ClipDataset, device: torch.device, batches: Sequence[list[int]] = ()
+) -> DataLoader:
+    """A loader over exactly these batches, in this order.
+
+    Its ``batch_sampler`` is a list, to be filled anew for another epoch. Beside a GPU, worker
+    processes read ahead, and live as long as the loader.
+    """
+    workers = min(8, len(os.sched_getaffinity(0))) if device.type == "cuda" else 0
     return DataLoader(
         dataset,
-        batch_sampler=batches,
+        batch_sampler=list(batches),
         num_workers=workers,
-        pin_memory=torch.cuda.is_available(),
+        persistent_workers=workers > 0,
+        pin_memory=workers > 0,
         multiprocessing_context="spawn" if workers else None,
     )
 
@@ -82,7 +91,7 @@ class InputPipeline:
     clip_format : ClipFormat
         Sizes of the stored clips.
     statistics : dict
-        Mean and standard deviation of each array (assumption A8).
+        Mean and standard deviation of each array (assumption 8).
     """
 
     def __init__(self, streams: Sequence[str], clip_format: ClipFormat, statistics: Statistics):
@@ -99,7 +108,7 @@ class InputPipeline:
     def _standardize(self, array: str, batch: dict[str, Tensor]) -> Tensor:
         mean, std = self.statistics[array]
         x = batch[array].float().sub_(mean).div_(std)
-        if array == "face":  # a missing face is a neutral input, not a black picture (A11)
+        if array == "face":  # a missing one is a neutral input, not a black picture (assumption 11)
             x *= batch["has_face"].to(x.dtype).view(-1, *[1] * (x.ndim - 1))
         if x.ndim == 4:
             return x.contiguous(memory_format=torch.channels_last)
@@ -117,8 +126,8 @@ class InputPipeline:
 
 
 def _resize_frames(x: Tensor, side: int) -> Tensor:
-    """Resize (B, C, H, W, T) to side x side, antialiased (assumption A10)."""
+    """Resize (B, C, H, W, T) to side x side, antialiased (assumption 10)."""
     batch, channels, rows, columns, frames = x.shape
     flat = x.permute(0, 4, 1, 2, 3).reshape(batch * frames, channels, rows, columns)
-    flat = F.interpolate(flat, (side, side), mode="bilinear", antialias=True)
+    flat = resize(flat, [side, side], antialias=True)
     return flat.view(batch, frames, channels, side, side).permute(0, 2, 3, 4, 1)

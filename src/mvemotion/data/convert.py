@@ -12,9 +12,9 @@ from mvemotion.errors import ClipError
 from mvemotion.media.audio import fit_duration, log_mel_and_phase, resample
 from mvemotion.media.container import AudioTrack, Recording, open_recording
 from mvemotion.media.faces import (
-    DETECTORS,
     crop_face,
     fill_positions,
+    find_detector,
     find_largest_face,
     searched_frames,
 )
@@ -22,6 +22,8 @@ from mvemotion.media.sampling import frame_indices
 from mvemotion.media.video import PictureConverter, VideoTrack
 from mvemotion.specs import SAMPLE_RATES_HZ, ClipFormat
 
+# All that decoders, torch, soxr and OpenCV raise on a file that they cannot make sense of.
+FAILURES = (av.FFmpegError, cv2.error, OSError, MemoryError, RuntimeError, ValueError)
 MIN_VIDEO_SHARE = 0.5  # of the clip's duration; published clips begin up to 5 of 30 s late
 
 
@@ -67,7 +69,7 @@ def convert_clip(path: Path, options: Options) -> tuple[dict[str, np.ndarray], d
     try:
         with open_recording(path, options.clip_format.duration_s) as recording:
             return _convert(recording, options)
-    except (av.FFmpegError, cv2.error, OSError, MemoryError, ValueError) as error:
+    except FAILURES as error:
         found = f"{type(error).__name__}: {error}"
         raise ClipError("unreadable", f"{found}; replace or remove the file") from error
 
@@ -112,7 +114,7 @@ def _check_span(video: VideoTrack, clip_format: ClipFormat) -> None:
 def _pictures(video: VideoTrack, options: Options) -> tuple[dict[int, Picture], int]:
     """Frames of the video stream and faces of the searched frames, by index, in one decoding."""
     wanted, size = options.clip_format.frames, options.clip_format.frame_size
-    converter, detector = PictureConverter(), DETECTORS[options.detector]
+    converter, detector = PictureConverter(), find_detector(options.detector)
 
     @cache
     def shown(available: int) -> frozenset[int]:

@@ -1,7 +1,9 @@
 """From a raw folder of clips to a store: parallel, restartable, every failure named."""
 
+import errno
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -23,8 +25,10 @@ from mvemotion.data.store import (
 from mvemotion.data.workers import run_each
 from mvemotion.errors import ClipError, DataError, InputError
 from mvemotion.files import write_text
-from mvemotion.media.faces import DETECTORS, parse_policy
+from mvemotion.media.faces import find_detector, parse_policy
 from mvemotion.specs import EMOTIONS, PAPER_FORMAT, SPLITS, ClipFormat
+
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
 
 def prepare(
@@ -71,26 +75,23 @@ def prepare(
     Raises
     ------
     InputError
-        If an option is unknown, or the store was made with others.
+        If an option is unknown, or `store_dir` holds other things than a store.
     DataError
-        If there is no clip; with `strict`, if one cannot be used.
+        If there is no clip; if the store was made with other options or from other clips; if the
+        disk is full; with `strict`, if a clip cannot be used.
     """
     raw_dir, store_dir = Path(raw_dir), Path(store_dir)
     options = _options(clip_format, faces, detector)
     sources = scan(raw_dir)
-    _open_store(store_dir, describe(clip_format, {"faces": faces, "detector": detector}), sources)
-    rows = {source.id: _stored_row(store_dir, raw_dir, source) for source in sources}
-    jobs = [(source, raw_dir, store_dir, options) for source in sources if not rows[source.id]]
-    results = run_each(_prepare_clip, jobs, workers=workers, initializer=_use_one_thread)
-    with tqdm(
-        total=len(jobs), desc="prepare", unit="clip", disable=None if progress else True
-    ) as bar:
-        for job, row in results:
-            rows[job[0].id] = row or _died(job[0], raw_dir)
-            bar.update()
-    manifest = to_manifest(rows.values())
-    _drop_unused(store_dir, manifest)
-    write_manifest(store_dir, manifest)
+    wanted = describe(clip_format, {"faces": faces, "detector": detector})
+    with _a_full_disk_named(store_dir):
+        _open_store(store_dir, wanted, sources)
+        rows = {source.id: _stored_row(store_dir, raw_dir, source) for source in sources}
+        jobs = [(source, raw_dir, store_dir, options) for source in sources if not rows[source.id]]
+        rows |= _prepare_all(jobs, workers, progress)
+        manifest = to_manifest(rows.values())
+        _drop_unused(store_dir, manifest)
+        write_manifest(store_dir, manifest)
     if strict:
         _refuse_failures(manifest)
     return manifest
@@ -124,12 +125,25 @@ def _faces(usable: pd.DataFrame) -> str:
 
 def _options(clip_format: ClipFormat, faces: str, detector: str) -> Options:
     parse_policy(faces)
-    if detector not in DETECTORS:
-        raise InputError(f"face detector {detector!r}: must be one of {', '.join(DETECTORS)}")
+    find_detector(detector)
     return Options(clip_format, faces, detector)
 
 
 # --- The store ------------------------------------------------------------------------------------
+@contextmanager
+def _a_full_disk_named(store_dir: Path) -> Iterator[None]:
+    """Say what to do about a full disk, which is no clip's fault and ends the work."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL_DISK:
+            raise
+        raise DataError(
+            f"{store_dir}: {error.strerror}; every clip prepared so far is kept: free some space "
+            "and run the same command again, which continues where it stopped"
+        ) from error
+
+
 def _open_store(store_dir: Path, wanted: dict, sources: list[Source]) -> None:
     """Begin a store, or continue one that was begun alike."""
     found = read_description(store_dir)
@@ -143,7 +157,7 @@ def _open_store(store_dir: Path, wanted: dict, sources: list[Source]) -> None:
         write_text(store_dir / "store.json", content)
         return
     if found != wanted:
-        raise InputError(
+        raise DataError(
             f"{store_dir}: prepared with {_differences(found, wanted)}; prepare into another "
             "folder, or with the same options"
         )
@@ -151,7 +165,7 @@ def _open_store(store_dir: Path, wanted: dict, sources: list[Source]) -> None:
         leftover.unlink(missing_ok=True)
     stored = set(_stored_ids(store_dir))
     if stored and not stored & {source.id for source in sources}:
-        raise InputError(
+        raise DataError(
             f"{store_dir}: none of its {len(stored)} clips is in the raw folder; prepare other "
             "clips into another folder"
         )
@@ -206,7 +220,20 @@ def _refuse_failures(manifest: pd.DataFrame) -> None:
         )
 
 
-# --- One clip -------------------------------------------------------------------------------------
+# --- Clips ----------------------------------------------------------------------------------------
+def _prepare_all(jobs: list[tuple], workers: int | None, progress: bool) -> dict[str, dict]:
+    """Rows of the manifest by id; `jobs` are the arguments of `_prepare_clip`."""
+    rows = {}
+    results = run_each(_prepare_clip, jobs, workers=workers, initializer=_use_one_thread)
+    with tqdm(
+        total=len(jobs), desc="prepare", unit="clip", disable=None if progress else True
+    ) as bar:
+        for (source, raw_dir, *_), row in results:
+            rows[source.id] = row or _died(source, raw_dir)
+            bar.update()
+    return rows
+
+
 def _use_one_thread() -> None:
     """Clips run in parallel; threads within one would only be in each other's way."""
     torch.set_num_threads(1)

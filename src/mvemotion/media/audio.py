@@ -48,7 +48,7 @@ def resample(waveform: np.ndarray, rate_hz: int, new_rate_hz: int) -> np.ndarray
 
 
 def fit_duration(waveform: np.ndarray, rate_hz: int, duration_s: float) -> np.ndarray:
-    """Cut to exactly `duration_s`, or pad a little with zeros at the end (assumption A9).
+    """Cut to exactly `duration_s`, or pad a little with zeros at the end (assumption 9).
 
     Raises
     ------
@@ -76,7 +76,7 @@ def log_mel_and_phase(
     """Log-mel spectrogram and phase angle, the two channels of the music networks.
 
     The log-mel channel is librosa's `melspectrogram` and `power_to_db(ref=1, top_db=80)`. The phase
-    channel is the angle of the *complex* spectrum summed with the same mel weights (assumption A1):
+    channel is the angle of the *complex* spectrum summed with the same mel weights (assumption 1):
     the paper prints (128, 1292, 2), so phase has to live in mel bands, and this sum is the one for
     which magnitude and phase describe the same quantity.
 
@@ -119,7 +119,7 @@ def log_mel_and_phase(
 
 
 def power_to_db(power: Tensor) -> Tensor:
-    """10 log10 of (..., M, L) re 1; at most 80 dB under each clip's maximum (assumption A16)."""
+    """10 log10 of (..., M, L) re 1; at most 80 dB under each clip's maximum (assumption 16)."""
     decibels = 10.0 * torch.log10(power.clamp_min(AMPLITUDE_FLOOR))
     return decibels.maximum(decibels.amax(dim=(-2, -1), keepdim=True) - DYNAMIC_RANGE_DB)
 

@@ -30,7 +30,7 @@ DETECTORS = {
 
 
 def searched_frames(policy: str, available: int, wanted: int) -> np.ndarray:
-    """Indices of the frames in which faces are searched (assumption A3).
+    """Indices of the frames in which faces are searched (assumption 3).
 
     Parameters
     ----------
@@ -63,7 +63,13 @@ def searched_frames(policy: str, available: int, wanted: int) -> np.ndarray:
 
 
 def parse_policy(policy: str) -> int | None:
-    """Check a policy's name; the step K of ``"every-K"``, None for the others."""
+    """Check a policy's name; the step K of ``"every-K"``, None for the others.
+
+    Raises
+    ------
+    InputError
+        If there is no such policy.
+    """
     if policy in ("sampled", "all", "none"):
         return None
     head, _, step = policy.partition("-")
@@ -73,6 +79,19 @@ def parse_policy(policy: str) -> int | None:
         f"face search {policy!r}: must be 'sampled', 'every-K' (K a positive whole number), 'all' "
         "or 'none'; try 'sampled'"
     )
+
+
+def find_detector(name: str) -> Detector:
+    """One of `DETECTORS`, by name.
+
+    Raises
+    ------
+    InputError
+        If there is no such detector.
+    """
+    if name not in DETECTORS:
+        raise InputError(f"face detector {name!r}: must be one of {', '.join(DETECTORS)}")
+    return DETECTORS[name]
 
 
 def find_largest_face(luma: np.ndarray, detector: Detector) -> tuple[int, int, int] | None:
@@ -121,7 +140,7 @@ def fill_positions(found: int, wanted: int) -> np.ndarray:
 
     Too few are "repeated ... until satisfying the requirement" (Section 3), then put back in the
     order of time, so that motion runs forward; too many are thinned at equal intervals
-    (assumption A17).
+    (assumption 17).
 
     Parameters
     ----------

@@ -173,7 +173,7 @@ def closed_groups(packets: list[av.Packet]) -> list[list[av.Packet]]:
 
 
 class PictureConverter:
-    """Decoded pictures to arrays, upright, with one scaler for all (assumption A2)."""
+    """Decoded pictures to arrays, upright, with one scaler for all (assumption 2)."""
 
     def __init__(self):
         self._scaler = VideoReformatter()

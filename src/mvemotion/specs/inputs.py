@@ -1,6 +1,9 @@
 """What goes in: classes, splits, modalities, and the streams that networks take (Section 3)."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass
+
+from mvemotion.errors import InputError
 
 EMOTIONS = ("Excited", "Fear", "Neutral", "Relaxation", "Sad", "Tension")  # Table 1
 SPLITS = ("Train", "Validation", "test")  # folder names of the published dataset
@@ -9,7 +12,14 @@ MODALITIES = ("music", "video", "face")
 
 @dataclass(frozen=True)
 class ClipFormat:
-    """Sizes of one clip's arrays. The defaults are the paper's (Sections 3 and 4.2)."""
+    """Sizes of one clip's arrays. The defaults are the paper's (Sections 3 and 4.2).
+
+    Raises
+    ------
+    InputError
+        If a size is not positive (a whole number, but for `duration_s`), or greater than the one
+        that it is a part of.
+    """
 
     duration_s: float = 30.0  # "a 30-second audio waveform"
     mel_bands: int = 128  # "128 non-linear Mel scales"
@@ -21,13 +31,35 @@ class ClipFormat:
     c3d_size: int = 112  # "equal to 112, 112, 3, and 32"
     c3d_frames: int = 32
 
+    def __post_init__(self):
+        for name, value in asdict(self).items():
+            self._check_size(name, value)
+        self._check_part("slow_frames", "frames", "they are picked from those of the clip")
+        self._check_part("c3d_frames", "frames", "they are picked from those of the clip")
+        self._check_part("hop", "window", "or samples between two windows are lost")
+
+    def _check_size(self, name: str, value: object) -> None:
+        is_duration = name == "duration_s"
+        is_number = isinstance(value, (int, float) if is_duration else int)
+        if not is_number or isinstance(value, bool) or not 0 < value < math.inf:
+            kind = "number of seconds" if is_duration else "whole number"
+            raise InputError(f"clip format: {name} is {value!r}; give a positive {kind}")
+
+    def _check_part(self, part: str, whole: str, reason: str) -> None:
+        value, limit = getattr(self, part), getattr(self, whole)
+        if value > limit:
+            raise InputError(
+                f"clip format: {part} is {value}; at most {whole}, {limit}: {reason}; "
+                f"give a smaller {part} or a greater {whole}"
+            )
+
 
 PAPER_FORMAT = ClipFormat()
 
 
 @dataclass(frozen=True)
 class Stream:
-    """One named network input, and the stored array that it is read from (assumption A15)."""
+    """One named network input, and the stored array that it is read from (assumption 15)."""
 
     name: str
     modality: str

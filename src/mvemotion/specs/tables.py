@@ -91,11 +91,11 @@ class Network:
 
 
 SE_A0_3D = (4, 4, 8, 16, 16)  # published
-SE_A0_2D = (4, 4, 8, 8, 8)  # inferred: assumption A4
+SE_A0_2D = (4, 4, 8, 8, 8)  # inferred: assumption 4
 SE_A1 = (4, 8, 8, 16, 16)  # published
-SE_A1_VIDEO = (4, 8, 16, 16, 16)  # inferred: assumption A4
-SE_A2_3D = (4, 4, 8, 8, 16)  # inferred: assumption A4
-SE_A2_2D = (2, 4, 4, 8, 8)  # inferred: assumption A4
+SE_A1_VIDEO = (4, 8, 16, 16, 16)  # inferred: assumption 4
+SE_A2_3D = (4, 4, 8, 8, 16)  # inferred: assumption 4
+SE_A2_2D = (2, 4, 4, 8, 8)  # inferred: assumption 4
 SE_A2_FUSED = (4, 8, 8, 16, 16)  # published; only inside Table 6 row 1
 
 
@@ -170,7 +170,7 @@ TABLE_6 = (
     Network("video_a3_mmtm+music_a0+face_a2",    6, 3, "Vodeo_A3_MMTM + Music_A0_noSE + Face_A2_noSE", "exact",     VIDEO_A3 + MUSIC_A0 + FACE_A2, _mmtm("video")),
     Network("video_a3_mmtm+music_a0_se+face_a1", 6, 4, "Vodeo_A3_MMTM + Music_A0_SE + Face_A1_noSE",   "open",      VIDEO_A3 + MUSIC_A0_SE + FACE_A1, _mmtm("video")),
     Network("video_a3_mmtm+music_a0+face_a1",    6, 5, "Vodeo_A3_MMTM + Music_A0_noSE + Face_A1_noSE", "exact",     VIDEO_A3 + MUSIC_A0 + FACE_A1, _mmtm("video")),
-    # Rows 6-10, the compact ones: what is left out of block 5 is inferred from the counts (assumption A5).
+    # Rows 6-10, the compact ones: what is left out of block 5 is inferred from the counts (assumption 5).
     Network("video_a1+music_a0+face_a2", 6, 6,  "Video_A1_noSE + Music_A0_noSE + Face_A2_noSE", "inferred", _one("video", A1, **NOBN) + _one("music", A0, **NOBN) + _one("face", A2, **NOBN)),
     Network("video_a2+music_a0+face_a2", 6, 7,  "Video_A2_noSE + Music_A0_noSE + Face_A2_noSE", "inferred", _one("video", A2, **HALF_NOBN) + _one("music", A0, **HALF_NOBN) + _one("face", A2, **HALF_NOBN)),
     Network("video_a2+music_a2+face_a2", 6, 8,  "Video_A2_noSE + Music_A2_noSE + Face_A2_noSE", "inferred", _one("video", A2, **HALF_NOBN) + _one("music", A2, **HALF_NOBN) + _one("face", A2, **HALF_NOBN)),
