@@ -1,5 +1,6 @@
 """The workspace and the notebook runner: only what is missing is done, and nothing is lost."""
 
+import json
 from dataclasses import asdict
 
 import nbformat
@@ -52,6 +53,17 @@ def test_a_table_is_trained_once_and_compared_with_the_paper(workspace, capsys):
     frame = workspace.compare_table(3)
     assert len(frame) == 2 + 8 + 1  # baselines, printed rows, the like-for-like row
     assert (workspace.root / "tables" / "table_3.csv").exists()
+
+
+def test_the_summary_holds_every_number_and_what_made_it(workspace):
+    workspace.train_row("music_a2")
+    summary = workspace.summary()
+    assert list(summary["networks"]) == ["music_a2"]
+    row = summary["networks"]["music_a2"]
+    assert row["test"]["n"] == row["Validation"]["n"] == 6
+    assert row["run"]["versions"]["torch"]
+    assert summary["baselines"]["dummy"]["test"]["accuracy"] == pytest.approx(1 / 6)
+    json.dumps(summary, allow_nan=False)
 
 
 def test_a_row_that_was_not_trained_has_no_metrics_and_says_what_to_do(workspace):

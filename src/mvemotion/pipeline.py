@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from mvemotion.errors import DataError, InputError, NotebookError
-from mvemotion.files import write_atomically, write_text
+from mvemotion.files import write_atomically, write_json, write_text
 from mvemotion.paths import notebooks_dir, replication_file
 from mvemotion.replication import ENVIRONMENT, Workspace, open_workspace
 
@@ -34,7 +34,8 @@ def replicate(
     Returns
     -------
     Path
-        The results folder: ``notebooks/``, ``tables/``, ``figures/``, ``runs/``, ``store/``.
+        The results folder: ``notebooks/``, ``tables/``, ``figures/``, ``runs/``, ``store/`` and
+        ``summary.json``, every number with what made it.
     """
     for name in ENVIRONMENT:  # what is asked for here is what the notebooks are to do
         os.environ.pop(name, None)
@@ -48,6 +49,7 @@ def replicate(
     }
     for source in sorted(notebooks_dir().glob("[0-9][0-9]_*.ipynb")):
         run_notebook(source, workspace.root / "notebooks" / source.name, parameters, workspace)
+    write_json(workspace.root / "summary.json", workspace.summary(seed=seed))
     return workspace.root
 
 

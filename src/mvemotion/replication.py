@@ -19,7 +19,7 @@ from mvemotion.files import read_json
 from mvemotion.paths import results_dir
 from mvemotion.profiles import Profile, load_profile
 from mvemotion.reporting import compare_table, save_table
-from mvemotion.specs import find_network, list_networks
+from mvemotion.specs import SPLITS, find_network, list_networks
 from mvemotion.training import train
 
 ENVIRONMENT = ("MVEMOTION_PROFILE", "MVEMOTION_STORE", "MVEMOTION_RESULTS")
@@ -38,6 +38,11 @@ class Workspace:
         """Ids of this table's rows that the profile trains."""
         return tuple(row for row in list_networks(table) if row in self.profile.rows)
 
+    @property
+    def scored_splits(self) -> tuple[str, ...]:
+        """The test split, and Validation where it has clips."""
+        return tuple(s for s in ("test", "Validation") if s == "test" or len(self.store.clips(s)))
+
     def run_dir(self, network_id: str, *, seed: int = 0) -> Path:
         """Folder of one row's run."""
         return self.root / "runs" / network_id / f"seed-{seed}"
@@ -47,8 +52,11 @@ class Workspace:
         run = self.run_dir(network_id, seed=seed)
         config = self.profile.config(network_id, seed=seed)
         train(config, self.store, run, device=self.device)
-        if self.metrics(network_id, seed=seed) is None:
-            evaluate(run, self.store, device=self.device, batch_size=config.batch_size)
+        for split in self.scored_splits:
+            if self.metrics(network_id, seed=seed, split=split) is None:
+                evaluate(
+                    run, self.store, split=split, device=self.device, batch_size=config.batch_size
+                )
         return self.metrics(network_id, seed=seed)
 
     def train_table(self, table: int, *, seed: int = 0) -> None:
@@ -100,6 +108,26 @@ class Workspace:
         frame = compare_table(table, ours, baselines, dataset=self.profile.dataset)
         save_table(frame, self.root / "tables" / f"table_{table}.csv")
         return frame
+
+    def summary(self, *, seed: int = 0) -> dict:
+        """Every number of this replication with what made it, as a JSON-ready dict."""
+        splits = self.scored_splits
+        runs = {row: self.run_dir(row, seed=seed) for row in self.profile.rows}
+        return {
+            "profile": self.profile.name,
+            "clips": {split: len(self.store.clips(split)) for split in SPLITS},
+            "store_checksum": self.store.checksum(),
+            "baselines": {n: {s: self.baseline(n, split=s) for s in splits} for n in BASELINES},
+            "networks": {
+                row: {
+                    "config": read_json(run / "config.json"),
+                    "run": _without_paths(read_json(run / "run.json")),
+                    **{s: self.metrics(row, seed=seed, split=s) for s in splits},
+                }
+                for row, run in runs.items()
+                if self.metrics(row, seed=seed)
+            },
+        }
 
     def best_row(self, *, seed: int = 0) -> str:
         """Id of the trained row of most modalities, then of the highest validation accuracy.
@@ -195,6 +223,10 @@ def _embedded_clips(profile: Profile, root: Path) -> Path:
     target = root / "data"
     synthesize(target, **profile.synthetic)
     return target
+
+
+def _without_paths(record: dict) -> dict:
+    return {name: value for name, value in record.items() if name != "store"}
 
 
 def _check_format(store: Store, profile: Profile) -> Store:
