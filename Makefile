@@ -45,7 +45,7 @@ test: $(STAMP)
 	$(PY) -m ruff format --check .
 	$(PY) -m pytest -q
 	rm -rf .nbval && MVEMOTION_PROFILE=tiny MVEMOTION_RESULTS="$(CURDIR)/.nbval" \
-	  $(PY) -m pytest -q --nbval-lax --nbval-current-env -p no:doctest notebooks
+	  $(PY) -m pytest -q -o addopts="" --nbval-lax --nbval-current-env notebooks
 
 test-fast: $(STAMP)
 	$(PY) -m pytest -q -m "not slow"

@@ -14,7 +14,7 @@ import nbformat
 import pytest
 
 import mvemotion
-from mvemotion.paths import notebooks_dir
+from mvemotion.paths import notebooks_dir, replication_file
 from mvemotion.published import published_confusions
 from mvemotion.reporting import networks_table
 from mvemotion.statistics import confused_pairs
@@ -55,6 +55,12 @@ def texts(cell) -> str:
         parts.append(output.get("text", ""))
         parts += [str(v) for k, v in output.get("data", {}).items() if k.startswith("text/")]
     return "\n".join(parts)
+
+
+def listed(name: str, prefix: str = "") -> set[str]:
+    """Numbers of the entries of a list of the replication: ``**3. Frames searched.** ...``."""
+    text = replication_file(name).read_text(encoding="utf-8")
+    return set(re.findall(rf"^\*\*({prefix}\d+)\. ", text, flags=re.MULTILINE))
 
 
 def test_it_opens_with_title_question_aims_time_and_paper(path):
@@ -126,6 +132,16 @@ def test_it_says_that_other_clips_say_nothing_about_the_papers_scores(path):
 def test_its_links_lead_somewhere(path):
     for target in re.findall(r"\]\(([^)#]+)\)", prose(path)):
         assert target.startswith("https://") or (path.parent / target).exists(), target
+
+
+def test_the_assumptions_and_discrepancies_it_names_exist(path):
+    sources = "\n".join(cell.source for cell in read(path).cells)
+    assumptions = re.findall(r"\bassumptions? ((?:\w*\d+(?:, | and )?)+)", sources, re.IGNORECASE)
+    discrepancies = set(re.findall(r"\bD\d+\b", sources))
+    assert discrepancies
+    assert set(re.findall(r"\w*\d+", " ".join(assumptions))) <= listed("assumptions.md")
+    assert discrepancies <= listed("discrepancies.md", "D")
+    assert "numbered assumption" not in sources, "name its number"
 
 
 def test_the_index_lists_it(path):

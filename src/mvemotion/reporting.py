@@ -6,45 +6,38 @@ with a small one are ours. Nothing here trains or scores.
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from html import escape
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 
 from mvemotion.errors import InputError
+from mvemotion.evaluation import PROBABILITIES
 from mvemotion.files import write_atomically
 from mvemotion.networks import count_parameters, create_network
+from mvemotion.profiles import DATASETS
 from mvemotion.published import NETWORK_TABLES, published_parameters, published_table
-from mvemotion.specs import find_network, list_networks
+from mvemotion.specs import EMOTIONS, find_network, list_networks
 from mvemotion.statistics import accuracy_interval
 
-PAPER_CLIPS = 300  # test clips behind every printed score (Table 1)
+PAPER_SUPPORT = dict.fromkeys(EMOTIONS, 50)  # test clips behind every printed score (Table 1)
+PAPER_CLIPS = sum(PAPER_SUPPORT.values())
 CLOSE = 0.05  # "close": within five points of the printed accuracy
-UNTESTED = {  # why a score cannot be compared with the paper's, by `dataset`
-    "synthetic": "untested: synthetic clips",
-    "sample": "untested: not the paper's clips",
-}
+# fmt: off
 DTYPES = {
-    "id": "str",
-    "Model": "str",
-    "Test Accuracy": "float64",
-    "F1-Score": "float64",
-    "ROC AUC Score": "float64",
+    "id": "str", "Model": "str",
+    "Test Accuracy": "float64", "F1-Score": "float64", "ROC AUC Score": "float64",
     "Parameters": "Int64",
-    "paper_low": "float64",  # 95 % Wilson interval of the printed accuracy on 300 clips
-    "paper_high": "float64",
+    "paper_low": "float64", "paper_high": "float64",  # 95 % Wilson interval on 300 clips
     "parameters": "Int64",
-    "accuracy": "float64",
-    "accuracy_low": "float64",  # 95 % Wilson interval
-    "accuracy_high": "float64",
-    "f1_rounded": "float64",  # the authors' F1 (discrepancy D5)
-    "f1_macro": "float64",
-    "auc": "float64",
+    "accuracy": "float64", "accuracy_low": "float64", "accuracy_high": "float64",  # 95 % Wilson
+    "f1_rounded": "float64", "f1_macro": "float64", "auc": "float64",  # rounded: discrepancy D5
     "n": "Int64",
-    "parameters_verdict": "str",
-    "score_verdict": "str",
-    "note": "str",
+    "parameters_verdict": "str", "score_verdict": "str", "note": "str",
 }
+# fmt: on
 SCORES = {"f1_rounded": "F1 (authors')", "f1_macro": "macro F1", "auc": "AUC"}
 TABLE_STYLES = {
     "": "font-size: 85%",
@@ -76,7 +69,8 @@ def compare_table(
     baselines : mapping of str to dict
         Metrics by the name to print: row zero.
     dataset : str
-        ``"synthetic"``, ``"sample"`` or ``"paper"``: only scores on the last are compared.
+        ``"synthetic"``, ``"sample"`` or ``"paper"``. Scores are compared on the last
+        alone, and only where the test clips are 50 a class as in Table 1.
 
     Returns
     -------
@@ -94,8 +88,8 @@ def compare_table(
     unknown = sorted(set(ours) - set(known))
     if unknown:
         raise InputError(f"networks {unknown}: not in Table {table}; it has {', '.join(known)}")
-    if dataset not in (*UNTESTED, "paper"):
-        raise InputError(f"dataset {dataset!r}: choose from {', '.join(UNTESTED)}, paper")
+    if dataset not in DATASETS:
+        raise InputError(f"dataset {dataset!r}: choose from {', '.join(DATASETS)}")
     rows = [_baseline_row(label, metrics) for label, metrics in baselines.items()]
     printed = published_table(table).set_index("id")
     for network_id in known:
@@ -109,20 +103,16 @@ def networks_table(table: int) -> pd.DataFrame:
 
     `difference` is our count at the paper's input sizes less the printed one.
     """
-    printed = published_parameters()
-    rows = []
+    printed, rows = published_parameters(), {}
     for network_id in list_networks(_check_table(table)):
         ours, paper = parameter_total(network_id), printed.get(network_id)
-        rows.append(
-            {
-                "network": network_id,
-                "streams": " ".join(find_network(network_id).streams),
-                "parameters": f"{ours:,}",
-                "paper": f"{paper:,}" if paper else "not printed",
-                "difference": f"{ours - paper:+,}" if paper else "",
-            }
-        )
-    return pd.DataFrame(rows).set_index("network")
+        rows[network_id] = {
+            "streams": " ".join(find_network(network_id).streams),
+            "parameters": f"{ours:,}",
+            "paper": f"{paper:,}" if paper else "not printed",
+            "difference": f"{ours - paper:+,}" if paper else "",
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("network")
 
 
 @cache
@@ -171,8 +161,6 @@ def style_table(frame: pd.DataFrame, *, caption: str = "") -> "pd.io.formats.sty
 
 def show_table(frame: pd.DataFrame, *, caption: str = "") -> None:
     """Display the table of `compare_table` in a notebook, with its notes below."""
-    from html import escape
-
     from IPython.display import display
 
     notes = "".join(f"<li>{escape(note)}</li>" for note in _notes(frame))
@@ -182,23 +170,13 @@ def show_table(frame: pd.DataFrame, *, caption: str = "") -> None:
 
 
 def coverage(table: int, rows: Sequence[str]) -> str:
-    """A sentence on how many of a table's rows are run, and which are not.
-
-    Examples
-    --------
-    >>> coverage(5, list_networks(5))
-    'Table 5: all of its 3 networks are run here.'
-    """
+    """A sentence on how many of a table's rows are run, and which are not."""
     known = list_networks(_check_table(table))
     missing = [row for row in known if row not in rows]
     run = len(known) - len(missing)
-    verb = "is" if run == 1 else "are"
-    if not missing:
-        return f"Table {table}: all of its {len(known)} networks are run here."
-    return (
-        f"Table {table}: {run or 'none'} of its {len(known)} networks {verb} run here; "
-        f"not run: {', '.join(missing)}."
-    )
+    count = (run or "none") if missing else "all"
+    text = f"Table {table}: {count} of its {len(known)} networks {'is' if run == 1 else 'are'} run"
+    return f"{text} here; not run: {', '.join(missing)}." if missing else f"{text} here."
 
 
 def read_histories(runs: Mapping[str, Path]) -> pd.DataFrame:
@@ -206,6 +184,12 @@ def read_histories(runs: Mapping[str, Path]) -> pd.DataFrame:
     paths = {label: Path(run) / "history.csv" for label, run in runs.items()}
     parts = [pd.read_csv(p).assign(network=n) for n, p in paths.items() if p.exists()]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def targets_and_probabilities(predictions: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """True class indices (n,) and probabilities (n, K) of a run's ``predictions.csv``."""
+    targets = predictions["emotion"].map(EMOTIONS.index).to_numpy()
+    return targets, predictions[PROBABILITIES].to_numpy()
 
 
 def _check_table(table: int) -> int:
@@ -226,15 +210,14 @@ def _baseline_row(label: str, metrics: dict) -> dict:
 
 def _network_row(network_id: str, paper: dict, metrics: dict | None, dataset: str) -> dict:
     printed = paper.get("Test Accuracy")
-    low, high = (
-        accuracy_interval(round(printed * PAPER_CLIPS), PAPER_CLIPS) if printed else (None,) * 2
-    )
     count, paper_count = parameter_total(network_id), paper.get("Parameters")
-    row = {"id": network_id, "Model": find_network(network_id).label} | paper
-    row |= {"paper_low": low, "paper_high": high, "parameters": count}
+    row = {"id": network_id, "Model": find_network(network_id).label, "parameters": count} | paper
+    if printed is not None:
+        bounds = accuracy_interval(round(printed * PAPER_CLIPS), PAPER_CLIPS)
+        row["paper_low"], row["paper_high"] = bounds
     row |= _our_scores(metrics)
     row["parameters_verdict"] = _parameters_verdict(count, paper_count)
-    row["score_verdict"] = _score_verdict(printed, row, dataset)
+    row["score_verdict"] = _score_verdict(row, metrics and metrics["support"], dataset)
     row["note"] = "; ".join([*_count_note(count, paper_count), *_not_available(metrics)])
     return row
 
@@ -259,13 +242,16 @@ def _count_note(ours: int, paper: int | None) -> list[str]:
     return [f"{abs(ours - paper):,} {'more' if ours > paper else 'fewer'} parameters than printed"]
 
 
-def _score_verdict(printed: float | None, row: dict, dataset: str) -> str:
+def _score_verdict(row: dict, support: dict | None, dataset: str) -> str:
+    printed = row.get("Test Accuracy")
     if printed is None:
         return "not printed"
-    if "accuracy" not in row:
+    if support is None:
         return "untested: not run"
+    if support != PAPER_SUPPORT:
+        return f"untested: not the paper's {PAPER_CLIPS} test clips"
     if dataset != "paper":
-        return UNTESTED[dataset]
+        return f"untested: the profile's dataset is {dataset}"
     if row["accuracy_low"] <= printed <= row["accuracy_high"]:
         return "matches"
     return "close" if abs(row["accuracy"] - printed) <= CLOSE + 1e-9 else "differs"

@@ -27,12 +27,6 @@ def accuracy_interval(hits: int, n: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def targets_and_probabilities(predictions: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """True class indices (n,) and probabilities (n, K) of a run's ``predictions.csv``."""
-    targets = predictions["emotion"].map(EMOTIONS.index).to_numpy()
-    return targets, predictions[[f"p_{emotion}" for emotion in EMOTIONS]].to_numpy()
-
-
 def accuracy_text(matrix: Sequence[Sequence[int]]) -> str:
     """Accuracy, interval and n of a confusion matrix.
 
