@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from mvemotion.data.batches import ClipDataset, InputPipeline, balanced_batches
 from mvemotion.errors import DataError, DivergedError, InputError
-from mvemotion.files import read_json
+from mvemotion.files import read_json, write_json
 from mvemotion.runs import TrainingConfig, is_complete, load_weights
 from mvemotion.training import augment_music, best_epoch, input_pipeline, train, training_clips
 from stores import TINY, make_store
@@ -50,6 +50,34 @@ def test_training_learns_what_can_be_learnt(store, tmp_path):
     history = pd.read_csv(run / "history.csv")
     assert history["train_loss"].iloc[-1] < 0.5 * history["train_loss"].iloc[0]
     assert history["validation_accuracy"].max() >= 0.6
+
+
+def test_settled_norms_are_those_of_the_training_clips(store, tmp_path):
+    lagging = train(config(epochs=1), store, tmp_path / "lagging")
+    settled = train(config(epochs=1, settle_norms=True), store, tmp_path / "settled")
+    dataset = ClipDataset(store, store.clips("Train"), ("music",))
+    batch = next(iter(torch.utils.data.DataLoader(dataset, batch_sampler=[list(range(24))])))
+    inputs = input_pipeline(store, ("music",), "Train")(batch)
+    errors = {}
+    for run in (lagging, settled):
+        network = load_weights(run / "weights.safetensors").network
+        norm = network.stages[0].blocks["music"].norm_o
+        seen = []
+        norm.register_forward_pre_hook(lambda _, x, seen=seen: seen.append(x[0]))
+        network(inputs)
+        mean = seen[0].mean((0, 2, 3))
+        errors[run.name] = ((norm.running_mean - mean).abs() / mean.abs().clamp_min(1e-3)).max()
+    assert errors["settled"] < 0.01 < errors["lagging"]
+
+
+def test_settings_newer_than_a_run_are_at_their_defaults(store, tmp_path):
+    run = train(config(), store, tmp_path / "run")
+    older = read_json(run / "config.json")
+    del older["settle_norms"]
+    write_json(run / "config.json", older)
+    train(config(), store, run)
+    with pytest.raises(DataError, match="other settle_norms"):
+        train(config(settle_norms=True), store, run)
 
 
 @pytest.mark.slow

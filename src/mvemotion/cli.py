@@ -119,6 +119,9 @@ def _train(commands) -> None:
         help="statistics of the training split, or of each whole split as the authors do",
     )
     parser.add_argument("--augment", action="store_true", help="SpecAugment on music")
+    parser.add_argument(
+        "--settle-norms", action="store_true", help="for short trainings: see assumption 21"
+    )
     parser.add_argument("--precision", default="32-true", help="as Lightning names it")
     parser.add_argument("--seed", type=int, default=0)
     _add_device(parser)

@@ -78,7 +78,9 @@ def save_figure(figure: Figure, path: Path, *, title: str) -> None:
     facts = provenance()
     origin = {key: facts[key] for key in ("commit", "time_utc", "versions")}
     metadata = {"Title": title, METADATA_KEYS[path.suffix]: json.dumps(origin)}
-    write_atomically(path, lambda part: figure.savefig(part, metadata=metadata))
+    write_atomically(
+        path, lambda part: figure.savefig(part, metadata=metadata, bbox_inches="tight")
+    )
 
 
 def plot_confusion(matrix: np.ndarray, *, ax: Axes, title: str = "") -> Axes:

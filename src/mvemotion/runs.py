@@ -10,7 +10,7 @@ run.json               how it was made; written last, so its presence means "com
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 
 from safetensors import safe_open
@@ -38,6 +38,7 @@ class TrainingConfig:
     learning_rate: float = 1e-4  # ditto (assumption 19)
     standardize: str = "train"  # "split": the authors' whole-split statistics (assumption 8)
     augment: bool = False  # SpecAugment on music; the paper has none (assumption 13)
+    settle_norms: bool = False  # re-estimate BatchNorm's statistics each epoch (assumption 21)
     precision: str = "32-true"  # as Lightning names it (assumption 20)
     seed: int = 0
 
@@ -130,7 +131,8 @@ def claim_run(run: Path, config: TrainingConfig, store_checksum: str) -> None:
     if not path.exists():
         write_json(path, wanted)
         return
-    found = read_json(path)
+    defaults = {f.name: f.default for f in fields(config) if f.default is not MISSING}
+    found = defaults | read_json(path)  # settings newer than the run are at their defaults
     keys = sorted(found.keys() | wanted.keys())
     differing = [key for key in keys if found.get(key) != wanted.get(key)]
     if differing:

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from lightning.fabric import Fabric
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
 from tqdm import tqdm
 
 from mvemotion.data.batches import ClipDataset, InputPipeline, balanced_batches, clip_loader
@@ -145,6 +146,8 @@ class _Job:
         lightning.seed_everything(_epoch_seed(self.config.seed, self.epoch), verbose=False)
         row = {"epoch": self.epoch + 1} | self._train_epoch()
         row["train_seconds"] = round(time.perf_counter() - start, 3)
+        if self.config.settle_norms:
+            self._settle_norms()
         row |= self._validate()
         row["seconds"] = round(time.perf_counter() - start, 3)
         self.history.append(row)
@@ -190,6 +193,13 @@ class _Job:
                 f"train with a learning rate below {self.config.learning_rate:g}"
             )
         return total.means("train", self.fabric)
+
+    def _settle_norms(self) -> None:
+        """Replace BatchNorm's moving averages by averages over the training clips."""
+        batches = balanced_batches(range(len(self.datasets["Train"])), self.config.batch_size)
+        with self.fabric.autocast():
+            inputs = (streams for _, streams in self._stream("Train", batches))
+            update_bn(inputs, self.network.module)
 
     def _share(self, clips: int) -> list[int]:
         """This process's part of the epoch's order; all parts have the same length."""
