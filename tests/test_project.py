@@ -1,5 +1,6 @@
 """The files around the package say what the package does."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -64,3 +65,17 @@ def test_every_link_of_the_readme_leads_somewhere():
     links = re.findall(r"\]\((?!http|#)([^)#]+)", text)
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_readme_prints_the_results_that_were_reported():
+    reported = json.loads((ROOT / "replication" / "reported" / "sample.json").read_text())
+    rows = list(reported["baselines"].values()) + list(reported["networks"].values())
+    expected = [
+        f"{round(row[split]['accuracy'] * row[split]['n'])} of {row[split]['n']}"
+        for row in rows
+        for split in ("Validation", "test")
+    ]
+    section = (
+        (ROOT / "README.md").read_text().split("## Results on real clips")[1].split("\n## ")[0]
+    )
+    assert re.findall(r"\| (\d+ of \d+) \(", section) == expected
