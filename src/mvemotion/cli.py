@@ -1,6 +1,7 @@
 """The command ``mvemotion``. Heavy imports wait until a command runs: ``--help`` is instant."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,9 @@ exit codes:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     options = build_parser().parse_args(arguments)
+    # Threads that wait by spinning slow training tenfold as soon as another program runs too;
+    # waiting asleep costs some percent alone. Set before torch is imported, inherited by kernels.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         return options.run(options) or 0
     except MvemotionError as error:
