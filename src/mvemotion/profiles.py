@@ -59,7 +59,7 @@ def load_profile(name: str) -> Profile:
     Examples
     --------
     >>> load_profile("sample").rows[0]
-    'music_a2'
+    'face_a2_se'
     """
     path = Path(name) if name.endswith(".toml") else _packaged(name)
     try:
