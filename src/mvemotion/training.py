@@ -286,7 +286,7 @@ class _Total:
 
     def means(self, name: str, fabric: Fabric) -> dict:
         """Over all processes; None where there was nothing to average."""
-        sums = torch.tensor([self.loss, self.hits, self.count], dtype=torch.float64)
+        sums = torch.tensor([self.loss, self.hits, self.count], device=fabric.device)
         loss, hits, count = fabric.all_reduce(sums, reduce_op="sum").tolist()
         if not count:
             return {f"{name}_loss": None, f"{name}_accuracy": None}
