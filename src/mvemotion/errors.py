@@ -23,6 +23,12 @@ class DataError(MvemotionError):
     exit_code = 3
 
 
+class DownloadError(MvemotionError):
+    """A server that could not be reached, or that did not answer as needed."""
+
+    exit_code = 5
+
+
 class NotebookError(MvemotionError):
     """A notebook with a cell that failed."""
 

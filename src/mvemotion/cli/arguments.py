@@ -1,0 +1,29 @@
+"""What the parsers of several commands share."""
+
+import argparse
+from collections.abc import Callable
+
+
+def command(commands, run: Callable, help_text: str) -> argparse.ArgumentParser:
+    """Add the command that `run` carries out; ``run_import_keras`` becomes ``import-keras``."""
+    parser = commands.add_parser(
+        run.__name__.removeprefix("run_").replace("_", "-"),
+        help=help_text,
+        description=help_text[0].upper() + help_text[1:] + ".",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """``--device``."""
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+
+
+def positive(text: str) -> int:
+    """A whole number from 1, as an argument's type."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: must be 1 or more")
+    return value

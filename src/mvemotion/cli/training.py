@@ -1,0 +1,122 @@
+"""``mvemotion networks``, ``train`` and ``evaluate``."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mvemotion.cli.arguments import add_device, command, positive
+from mvemotion.specs import SPLITS
+
+
+def add_commands(commands) -> None:
+    """Add the commands that count, train and score networks."""
+    _networks(commands)
+    _train(commands)
+    _evaluate(commands)
+
+
+def _networks(commands) -> None:
+    parser = command(commands, run_networks, "list every network of Tables 2-6, counted")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--check", action="store_true", help="exit 1 if a reproducible count or split is off"
+    )
+
+
+def _train(commands) -> None:
+    parser = command(commands, run_train, "train one network on a store")
+    parser.add_argument("network", help="an id of `mvemotion networks`")
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--epochs", type=positive, default=20)
+    parser.add_argument("--batch-size", type=positive, default=8)
+    parser.add_argument("--optimizer", choices=("adam", "sgd"), default="adam")
+    parser.add_argument("--learning-rate", type=float, default=1e-4)
+    parser.add_argument(
+        "--standardize",
+        choices=("train", "split"),
+        default="train",
+        help="statistics of the training split, or of each whole split as the authors do",
+    )
+    parser.add_argument("--augment", action="store_true", help="SpecAugment on music")
+    parser.add_argument(
+        "--settle-norms", action="store_true", help="for short trainings: see assumption 21"
+    )
+    parser.add_argument("--precision", default="32-true", help="as Lightning names it")
+    parser.add_argument("--seed", type=int, default=0)
+    add_device(parser)
+    parser.add_argument("--devices", type=positive, default=1, help="GPUs or processes (DDP)")
+
+
+def _evaluate(commands) -> None:
+    parser = command(commands, run_evaluate, "score a run on a split of a store")
+    parser.add_argument("run_dir", type=Path, metavar="RUN", help="folder of a complete run")
+    parser.add_argument("--store", type=Path, help="the run's own store if not given")
+    parser.add_argument("--split", choices=SPLITS, default="test")
+    parser.add_argument("--batch-size", type=positive, default=8)
+    add_device(parser)
+
+
+def run_networks(options: argparse.Namespace) -> int:
+    """``mvemotion networks``."""
+    import json
+    from dataclasses import asdict
+
+    from mvemotion.census import census, failures, render
+
+    rows = census()
+    print(json.dumps([asdict(row) for row in rows], indent=2) if options.json else render(rows))
+    found = failures(rows) if options.check else []
+    for failure in found:
+        print(failure, file=sys.stderr)
+    return 1 if found else 0
+
+
+def run_train(options: argparse.Namespace) -> None:
+    """``mvemotion train``."""
+    from dataclasses import fields
+
+    from lightning.fabric.utilities import rank_zero_only
+
+    from mvemotion.data.store import Store
+    from mvemotion.runs import TrainingConfig
+    from mvemotion.training import train
+
+    config = TrainingConfig(**{f.name: getattr(options, f.name) for f in fields(TrainingConfig)})
+    run = train(
+        config,
+        Store(options.store),
+        options.out,
+        device=options.device,
+        devices=options.devices,
+        on_epoch=_print_epoch,
+    )
+    rank_zero_only(print)(f"trained {config.network}: {run / 'weights.safetensors'}")
+
+
+def run_evaluate(options: argparse.Namespace) -> None:
+    """``mvemotion evaluate``."""
+    from mvemotion.data.store import Store
+    from mvemotion.evaluation import evaluate
+
+    store = Store(options.store) if options.store else None
+    metrics = evaluate(
+        options.run_dir,
+        store,
+        split=options.split,
+        device=options.device,
+        batch_size=options.batch_size,
+    )
+    for name in ("accuracy", "f1_macro", "f1_rounded", "auc"):
+        value, reason = metrics[name], metrics["not_available"].get(name)
+        print(f"{name:11s} {f'n/a ({reason})' if value is None else f'{value:.4f}'}")
+    print(f"n           {metrics['n']}\nwritten to  {options.run_dir / options.split}")
+
+
+def _print_epoch(row: dict) -> None:
+    numbers = " ".join(
+        f"{name} {row[name]:.4f}"
+        for name in ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+        if row[name] is not None
+    )
+    print(f"epoch {row['epoch']:3d}  {numbers}  {row['seconds']:.1f} s", flush=True)
