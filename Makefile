@@ -4,6 +4,7 @@ PYTHON ?= python3
 PROFILE ?= smoke
 DATA ?=
 RESULTS ?=
+SEEDS ?=
 DEVICE ?= auto
 
 BIN := .venv/bin
@@ -11,12 +12,14 @@ PY := $(BIN)/python
 STAMP := .venv/.installed
 DATA_OPTION = $(if $(DATA),--data "$(DATA)")
 RESULTS_OPTION = $(if $(RESULTS),--results "$(RESULTS)")
+SEEDS_OPTION = $(if $(SEEDS),--seeds $(SEEDS))
 
 .PHONY: help setup replicate test test-fast notebooks lint lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make replicate [PROFILE=smoke|sample|paper] [DATA=folder]   tables, figures, notebooks"
+	@echo "               [SEEDS=5] [RESULTS=folder] [DEVICE=cuda]"
 	@echo "make test                                                   every test, notebooks too"
 	@echo "make test-fast                                              without the slow ones"
 	@echo "make notebooks                                              re-execute the committed notebooks"
@@ -38,17 +41,17 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $(STAMP)
 
 replicate: $(STAMP)
-	$(PY) -m mvemotion replicate --profile "$(PROFILE)" --device $(DEVICE) $(DATA_OPTION) $(RESULTS_OPTION)
+	$(PY) -m mvemotion replicate --profile "$(PROFILE)" --device $(DEVICE) $(DATA_OPTION) $(RESULTS_OPTION) $(SEEDS_OPTION)
 
 test: $(STAMP)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m pytest -q
+	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n auto --dist loadfile
 	rm -rf .nbval && MVEMOTION_PROFILE=tiny MVEMOTION_RESULTS="$(CURDIR)/.nbval" \
 	  $(PY) -m pytest -q -o addopts="" --nbval-lax --nbval-current-env notebooks
 
 test-fast: $(STAMP)
-	$(PY) -m pytest -q -m "not slow"
+	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n auto --dist loadfile -m "not slow"
 
 # The committed outputs are those of profile smoke, normalised.
 notebooks: $(STAMP)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mvemotion.data.store import Store, describe, to_manifest, write_clip, write_manifest
+from mvemotion.data.clip_file import write_clip
+from mvemotion.data.manifest import to_manifest, write_manifest
+from mvemotion.data.store import Store, describe
 from mvemotion.specs import EMOTIONS, SAMPLE_RATES_HZ, ClipFormat, audio_frames
 
 TINY = ClipFormat(

@@ -10,7 +10,19 @@ from mvemotion.cli import build_parser, main
 from mvemotion.files import read_json
 from stores import make_store
 
-COMMANDS = ("networks", "synthesize", "prepare", "train", "evaluate", "replicate")
+COMMANDS = (
+    "networks",
+    "fetch",
+    "synthesize",
+    "prepare",
+    "audit",
+    "train",
+    "evaluate",
+    "import-keras",
+    "predict",
+    "replicate",
+    "claims",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -95,3 +107,36 @@ def test_clips_are_synthesized_and_prepared(tmp_path, capsys):
     assert main(["synthesize", raw, *counts]) == 0
     assert main(["prepare", raw, store, "--profile", "tiny", "--strict"]) == 0
     assert "18 clips" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--tier", "0", "--data", "clips"], "--tier 0 reads no clips; leave out --data"),
+        (["--tier", "1"], "name them: --weights FILE"),
+        (["--tier", "2", "--weights", "a.safetensors"], "tier 2 reads none; add --tier 1"),
+        (["--tier", "0", "--seeds", "3"], "tier 0 trains nothing"),
+    ],
+)
+def test_options_that_a_tier_would_ignore_exit_2(options, message, capsys):
+    assert main(["replicate", *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_tier_0_and_the_ledger_need_no_data(tmp_path, capsys):
+    tier0 = tmp_path / "tier0"
+    assert main(["claims", "--tier0", str(tier0)]) == 0
+    assert "run `mvemotion replicate --tier 0` first" in capsys.readouterr().out
+    assert main(["replicate", "--tier", "0", "--results", str(tier0)]) == 0
+    assert "37 of 39 printed counts exact" in capsys.readouterr().out
+    assert main(["claims", "--tier0", str(tier0), "--json"]) == 0
+    claims = {claim["id"]: claim for claim in json.loads(capsys.readouterr().out)}
+    assert claims["table-3/music_a2/parameters"]["verdict"] == "matches"
+    assert claims["music-dominant"]["own"] == "yes"
+    assert (tier0 / "ledger.md").exists()
+
+
+def test_the_ledger_of_a_folder_without_runs_exits_3(tmp_path, capsys):
+    assert main(["claims", "--results", str(tmp_path)]) == 3
+    assert "no scored run" in capsys.readouterr().err

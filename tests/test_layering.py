@@ -6,10 +6,11 @@ from pathlib import Path
 import mvemotion
 
 ORDER = (
-    *("errors", "paths", "provenance", "files", "specs", "published", "media", "data"),
-    *("layers", "networks", "census", "runs", "profiles", "training"),
-    *("statistics", "evaluation", "baselines", "figures"),
-    *("reporting", "replication", "pipeline", "cli"),
+    *("errors", "paths", "provenance", "files", "specs", "published", "media", "data", "fetch"),
+    *("layers", "networks", "census", "runs", "keras_import", "profiles", "training"),
+    *("statistics", "comparisons", "evaluation", "baselines", "figures", "audit"),
+    *("timeline", "prediction"),
+    *("reporting", "recomputation", "claims", "replication", "pipeline", "cli"),
 )
 PACKAGE = Path(mvemotion.__file__).parent
 

@@ -192,10 +192,12 @@ def test_squeeze_and_excitation_is_its_formula(rank):
 
 
 @torch.no_grad()
-def test_multimodal_transfer_is_its_formula():
-    unit = MultimodalTransfer(("u", "v"), 8, 4, rank=3)
+@pytest.mark.parametrize("joins_by", ["sum", "concatenate"])
+def test_multimodal_transfer_is_its_formula(joins_by):
+    unit = MultimodalTransfer(("u", "v"), 8, 4, rank=3, joins_by=joins_by)
     streams = {"u": torch.randn(2, 8, 4, 5, 6), "v": torch.randn(2, 8, 4, 5, 2)}
-    z = squeeze(streams["u"]) + squeeze(streams["v"])
+    both = squeeze(streams["u"]), squeeze(streams["v"])
+    z = sum(both) if joins_by == "sum" else torch.cat(both, 1)
     for name, out in unit(streams).items():
         gate = _channel_gate(z, unit.channel[name])
         expected = _excite(streams[name].numpy(), gate, unit.spatial[name])

@@ -152,6 +152,53 @@ def test_slow_and_fast_are_not_interchangeable():
         assert not torch.allclose(network(streams), network(swapped))
 
 
+def test_swapped_pathways_are_the_other_input_by_name():
+    """Discrepancy D4; global pooling takes 17 frames where 3 are expected, or 64 and 8."""
+    plain = _build("video_a3_mmtm+music_a2").eval()
+    swapped = create_network("video_a3_mmtm+music_a2", swap_pathways=True).eval()
+    swapped.load_state_dict(plain.state_dict())
+    streams = _streams(plain)
+    other = streams | {
+        "video_slow": streams["video_fast"],
+        "video_fast": streams["video_slow"],
+    }
+    assert streams["video_slow"].shape != streams["video_fast"].shape
+    with torch.no_grad():
+        assert torch.equal(swapped(streams), plain(other))
+        assert not torch.allclose(swapped(streams), plain(streams))
+
+
+@pytest.mark.parametrize("network_id", ["face_a3_mmtm", "music_a3_mmtm", "video_a3_mmtm"])
+def test_a_concatenating_mmtm_has_the_same_names_and_a_known_surplus(network_id):
+    """Each of two gates reads 2 c values rather than c: 2 c (c // r) weights more a block (D11)."""
+    with torch.device("meta"):
+        network = create_network(network_id, mmtm="concatenate")
+    widths, reductions = (32, 64, 128, 256, 512), (4, 8, 16, 16, 16)
+    surplus = sum(2 * c * (c // r) for c, r in zip(widths, reductions, strict=True))
+    assert count_parameters(network).total == published_parameters()[network_id] + surplus
+    assert network.state_dict().keys() == _build_meta(network_id).state_dict().keys()
+
+
+def test_video_a3_with_a_concatenating_mmtm_has_24_219_462_parameters():
+    with torch.device("meta"):
+        network = create_network("video_a3_mmtm", mmtm="concatenate")
+    assert count_parameters(network).total == 24_219_462
+
+
+@pytest.mark.parametrize(
+    ("network_id", "options", "message"),
+    [
+        ("music_a1_se", {"mmtm": "concatenate"}, "music_a1_se has no MMTM"),
+        ("video_a3_mmtm", {"mmtm": "mean"}, "choose from sum, concatenate"),
+        ("music_a2", {"swap_pathways": True}, "no slow and fast branch"),
+        ("face_c3d", {"swap_pathways": True}, "no slow and fast branch"),
+    ],
+)
+def test_an_alternative_that_changes_nothing_is_refused(network_id, options, message):
+    with pytest.raises(InputError, match=message):
+        create_network(network_id, **options)
+
+
 @pytest.mark.parametrize("network_id", ["music_a2", "face_a3", "face_c3d"])
 def test_wrong_missing_and_surplus_streams_are_refused(network_id):
     network = _build_meta(network_id)

@@ -14,8 +14,9 @@ import nbformat
 import pytest
 
 import mvemotion
+from mvemotion.media.sampling import frame_indices
 from mvemotion.paths import notebooks_dir, replication_file
-from mvemotion.published import published_confusions
+from mvemotion.published import published_confusions, published_table
 from mvemotion.reporting import networks_table
 from mvemotion.statistics import confused_pairs
 
@@ -208,12 +209,15 @@ def test_checked_cells_print_and_do_not_depend_on_profile_or_clips(path):
 
 def test_its_numbers_are_those_of_the_package_today(path):
     everything = "\n".join(texts(cell) for cell in code_cells(path))
-    if path.stem[:2] in TABLES:
-        expected = networks_table(TABLES[path.stem[:2]]).to_string()
-    else:
-        best = next(c for c in published_confusions() if c.checkpoint.endswith("best2"))
-        expected = confused_pairs(best.matrix).head(6).to_string(index=False)
-    assert expected in everything
+    best = next(c for c in published_confusions() if c.checkpoint.endswith("best2"))
+    table_1 = published_table(1).drop(columns=["row", "Emotion Adjectives"])
+    expected = {
+        "01": table_1.to_string(index=False),
+        "02": " ".join(map(str, frame_indices(64, 8))),
+        **{name: networks_table(table).to_string() for name, table in TABLES.items()},
+        "09": confused_pairs(best.matrix).head(6).to_string(index=False),
+    }
+    assert expected[path.stem[:2]] in everything
 
 
 def parse(cell) -> ast.Module:

@@ -1,13 +1,19 @@
 """The workspace and the notebook runner: only what is missing is done, and nothing is lost."""
 
 import json
+import os
+import shutil
 from dataclasses import asdict
 
 import nbformat
+import pandas as pd
 import pytest
 
+from mvemotion import pipeline
+from mvemotion.data.splits import write_splits
 from mvemotion.errors import DataError, InputError, NotebookError
-from mvemotion.pipeline import check_parameters, copy_outputs, run_notebook
+from mvemotion.files import read_json
+from mvemotion.pipeline import check_parameters, copy_outputs, run_notebook, score_weights
 from mvemotion.profiles import list_profiles, load_profile
 from mvemotion.replication import open_workspace
 from stores import TINY, make_store
@@ -94,6 +100,46 @@ def test_environment_variables_choose_where_nothing_can_be_injected(workspace, m
     opened = open_workspace("paper", data="", store="", results="")
     assert opened.root == workspace.root
     assert opened.profile.name == "mine"
+
+
+@pytest.fixture
+def turned(workspace):
+    """A split file of the workspace's store in which Train and test change places."""
+    clips = workspace.store.clips()[["id", "split"]]
+    clips["split"] = clips["split"].replace({"Train": "test", "test": "Train"})
+    return write_splits(workspace.store.root / "splits" / "turned.csv", clips)
+
+
+def test_a_workspace_on_another_split_has_its_own_results(workspace, turned, profile, tmp_path):
+    store = workspace.store.root
+    with pytest.raises(InputError, match=r"'turned': results .* need a folder of their own"):
+        open_workspace(profile, store=store, splits="turned")
+    other = open_workspace(profile, store=store, splits="turned", results=tmp_path / "other")
+    assert set(other.store.clips("Train")["id"]) == set(workspace.store.clips("test")["id"])
+    assert other.store.checksum() != workspace.store.checksum()
+
+
+def test_notebooks_of_a_replication_work_on_its_split(workspace, turned, tmp_path, monkeypatch):
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    names = ("profile", "store", "results", "device", "seed")
+    declared = "\n".join(f"{name} = ''" for name in names)
+    opened = (
+        "from mvemotion.replication import open_workspace\n"
+        "w = open_workspace(profile, store=store, results=results, device=device)\n"
+        "print(w.store.splits, *w.store.clips('Train')['id'])"
+    )
+    notebook(folder / "01_one.ipynb", declared, opened)
+    monkeypatch.setattr(pipeline, "notebooks_dir", lambda: folder)
+    profile, store = str(tmp_path / "mine.toml"), workspace.store
+    results = pipeline.replicate(
+        profile, store=store.root, splits=turned, results=tmp_path / "other", device="cpu"
+    )
+    cells = nbformat.read(results / "notebooks" / "01_one.ipynb", 4).cells
+    printed = next(cell.outputs[0].text for cell in cells if cell.outputs)
+    assert printed.split() == ["turned", *store.clips("test")["id"]]
+    assert "MVEMOTION_SPLITS" not in os.environ
+    assert read_json(results / "summary.json")["splits"] == "turned"
 
 
 def test_a_profile_without_its_own_clips_asks_for_data(tmp_path):
@@ -184,3 +230,47 @@ def test_outputs_of_another_version_of_a_notebook_are_refused(workspace, tmp_pat
     notebook(source, "seed = 0", "print(2)")
     with pytest.raises(DataError, match="replicate again"):
         copy_outputs(target, source)
+
+
+def test_a_row_that_ran_with_several_seeds_shows_their_mean(workspace):
+    for seed in (0, 1):
+        workspace.train_row("music_a2", seed=seed)
+    found = workspace.compare_table(3).set_index("id").loc["music_a2"]
+    both = [workspace.metrics("music_a2", seed=seed)["accuracy"] for seed in (0, 1)]
+    assert found["runs"] == 2
+    assert found["accuracy"] == pytest.approx(sum(both) / 2)
+    over_seeds = workspace.summary()["over_seeds"]
+    assert over_seeds["music_a2"]["accuracy"]["seeds"] == 2
+    assert over_seeds["music_a2"]["accuracy"]["mean"] == pytest.approx(sum(both) / 2)
+
+
+def test_a_notebook_runs_again_when_another_seed_has_run(workspace, tmp_path):
+    source = notebook(tmp_path / "one.ipynb", "seed = 0", "print(seed)")
+    target = tmp_path / "out" / "one.ipynb"
+    run_notebook(source, target, {"seed": 0}, workspace)
+    workspace.train_row("music_a2", seed=0)  # its own: nothing new
+    assert not run_notebook(source, target, {"seed": 0}, workspace)
+    workspace.train_row("music_a2", seed=1)
+    assert run_notebook(source, target, {"seed": 0}, workspace)
+
+
+def test_given_weights_are_scored_beside_the_table_without_training(workspace, profile, tmp_path):
+    workspace.train_row("music_a2")
+    run = workspace.run_dir("music_a2")
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    shutil.copy(run / "weights.safetensors", kept / "best1.safetensors")
+    options = {"store": workspace.store.root, "results": tmp_path / "tier1", "device": "cpu"}
+    root = score_weights([kept, run / "weights.safetensors"], profile, **options)
+    scored = read_json(root / "runs" / "music_a2" / "best1" / "test" / "metrics.json")
+    trained = workspace.metrics("music_a2")
+    assert scored["confusion"] == trained["confusion"]
+    assert (root / "runs" / "music_a2" / "seed-0" / "test" / "predictions.csv").exists()
+    table = pd.read_csv(root / "tables" / "table_3.csv").set_index("id")
+    assert table.loc["music_a2", ["runs", "accuracy"]].tolist() == [2, trained["accuracy"]]
+    assert read_json(root / "summary.json")["dataset"] == "synthetic"
+
+
+def test_a_folder_without_weights_is_refused(profile, tmp_path):
+    with pytest.raises(InputError, match=r"no \.safetensors file"):
+        score_weights([tmp_path], profile)

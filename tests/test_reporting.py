@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mvemotion.comparisons import PAPER_SUPPORT
 from mvemotion.errors import InputError
 from mvemotion.evaluation import score
 from mvemotion.published import published_table
 from mvemotion.reporting import (
     PAPER_CLIPS,
-    PAPER_SUPPORT,
     compare_table,
     coverage,
     networks_table,
@@ -41,12 +41,12 @@ def metrics_of(hits: int, n: int, *, emotions: int = 6) -> dict:
 @pytest.fixture(scope="module")
 def music():
     ours = {
-        "music_a1_se": metrics_of(190, 300),
-        "music_a2": metrics_of(170, 300),
-        "music_a3": metrics_of(290, 300),
-        "music_a3_wide": metrics_of(60, 300),
-        "music_a0": metrics_of(4, 10, emotions=5),
-        "music_a0_se": None,
+        "music_a1_se": [metrics_of(190, 300)],
+        "music_a2": [metrics_of(170, 300)],
+        "music_a3": [metrics_of(290, 300)],
+        "music_a3_wide": [metrics_of(60, 300)],
+        "music_a0": [metrics_of(4, 10, emotions=5)],
+        "music_a0_se": [],
     }
     baselines = {"Dummy": metrics_of(50, 300)}
     return compare_table(3, ours, baselines, dataset="paper")
@@ -90,12 +90,12 @@ def test_verdicts_follow_the_interval_then_five_points(music):
     assert row(music, "music_a2")["score_verdict"] == "differs"
     assert row(music, "music_a3")["score_verdict"] == "differs"
     # 300 clips have intervals so wide that only the margins leave room for "close"
-    near = compare_table(3, {"music_a3_mmtm": metrics_of(58, 300)}, {}, dataset="paper")
+    near = compare_table(3, {"music_a3_mmtm": [metrics_of(58, 300)]}, {}, dataset="paper")
     assert row(near, "music_a3_mmtm")["score_verdict"] == "close"  # 0.193 [0.153, 0.242]: 0.2433
 
 
 def scores_verdicts(metrics: dict, dataset: str) -> set[str]:
-    frame = compare_table(5, dict.fromkeys(list_networks(5), metrics), {}, dataset=dataset)
+    frame = compare_table(5, {row: [metrics] for row in list_networks(5)}, {}, dataset=dataset)
     assert set(frame["parameters_verdict"]) == {"matches"}
     return set(frame["score_verdict"])
 
@@ -120,7 +120,7 @@ def test_the_support_that_is_asked_for_is_table_1s():
 
 
 def test_rows_that_were_not_run_are_shown_and_say_so(music):
-    for network_id in ("music_a0_se", "music_a2_se"):  # given as None, and not given
+    for network_id in ("music_a0_se", "music_a2_se"):  # given without a run, and not given
         found = row(music, network_id)
         assert pd.isna(found["accuracy"])
         assert (found["note"], found["score_verdict"]) == ("not run", "untested: not run")
@@ -145,7 +145,7 @@ def test_a_table_refuses_what_it_cannot_hold():
     with pytest.raises(InputError, match="Tables 2 to 6"):
         compare_table(7, {}, {}, dataset="paper")
     with pytest.raises(InputError, match=r"music_a2.*not in Table 2.*face_c3d"):
-        compare_table(2, {"music_a2": metrics_of(1, 6)}, {}, dataset="paper")
+        compare_table(2, {"music_a2": [metrics_of(1, 6)]}, {}, dataset="paper")
     with pytest.raises(InputError, match="choose from synthetic, sample, paper"):
         compare_table(2, {}, {}, dataset="smoke")
 
@@ -218,3 +218,34 @@ def test_predictions_become_indices_and_probabilities():
     targets, probabilities = targets_and_probabilities(frame)
     assert targets.tolist() == [4, 0]
     assert probabilities.shape == (2, 6)
+
+
+def test_several_runs_are_averaged_with_their_deviation_and_range():
+    runs = [metrics_of(hits, 300) for hits in (180, 186, 192)]
+    frame = compare_table(3, {"music_a2": runs, "music_a0": runs[:1]}, {}, dataset="paper")
+    found = row(frame, "music_a2")
+    assert found["runs"] == 3
+    assert found["accuracy"] == pytest.approx(0.62)
+    assert found["accuracy_sd"] == pytest.approx(0.02)
+    assert found[["accuracy_min", "accuracy_max"]].tolist() == pytest.approx([0.60, 0.64])
+    shown = readable(frame).set_index([("", "Model")])[("Ours", "accuracy")]
+    assert shown["A2 without SE (Music_A2_noSE)"] == "0.620 ± 0.020"
+    assert shown["A0 without SE (Music_A0_noSE)"] == "0.600"
+    note = "- mean ± standard deviation over 3 runs (A2 without SE (Music_A2_noSE))"
+    assert note in to_markdown(frame)
+
+
+def test_f1_and_auc_have_the_intervals_of_their_metrics():
+    metrics = metrics_of(190, 300)
+    found = row(compare_table(3, {"music_a2": [metrics]}, {}, dataset="paper"), "music_a2")
+    for name in ("f1_macro", "f1_rounded", "auc"):
+        bounds = found[[f"{name}_low", f"{name}_high"]].tolist()
+        assert bounds == metrics["intervals"][name]
+        assert bounds[0] < found[name] < bounds[1]
+
+
+def test_metrics_from_before_there_were_intervals_are_still_read():
+    older = {name: value for name, value in metrics_of(190, 300).items() if name != "intervals"}
+    found = row(compare_table(3, {"music_a2": [older]}, {}, dataset="paper"), "music_a2")
+    assert found["accuracy"] == pytest.approx(190 / 300)
+    assert found[["auc_low", "auc_high"]].isna().all()

@@ -8,14 +8,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from mvemotion.data.store import (
-    ARRAYS,
-    Store,
-    clip_path,
-    read_row,
-    to_manifest,
-    write_clip,
-)
+from mvemotion.data.clip_file import ARRAYS, clip_path, read_row, write_clip
+from mvemotion.data.manifest import to_manifest
+from mvemotion.data.store import Store, describe
 from mvemotion.errors import DataError, InputError
 from stores import TINY, make_store
 
@@ -147,9 +142,37 @@ def test_an_unfinished_write_leaves_no_clip(tmp_path, monkeypatch, store):
     assert not clip_path(tmp_path, "x").exists()
 
 
-def test_a_clip_without_all_its_arrays_is_refused(store, tmp_path):
-    with pytest.raises(InputError, match="are needed"):
-        write_clip(tmp_path, "x", store.read("Train/Sad/1", ["video"]), {})
+@pytest.mark.parametrize("names", [[], ["face"], ["face_source", "video"]])
+def test_a_clip_of_no_array_or_half_a_face_is_refused(store, tmp_path, names):
+    with pytest.raises(InputError, match=r"give some of music, .*, the last two together"):
+        write_clip(tmp_path, "x", store.read("Train/Sad/1", names), {})
+
+
+def test_an_array_that_no_store_knows_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"arrays \['smell'\]; give some of music"):
+        write_clip(tmp_path, "x", {"smell": np.zeros(3)}, {})
+
+
+def test_a_store_may_hold_some_arrays_only(store):
+    held = ("music", "face", "face_source")
+    for clip_id in store.clips()["id"]:
+        arrays = {name: np.array(array) for name, array in store.read(clip_id, held).items()}
+        write_clip(store.root, clip_id, arrays, read_row(store.root, clip_id))
+    description = describe(TINY, {"faces": "sampled"}, held)
+    (store.root / "store.json").write_text(json.dumps(description))
+    less = Store(store.root)
+    assert less.arrays == held
+    assert tuple(less.read("Train/Sad/1")) == held
+    assert set(less.statistics("Train")) == {"music", "face"}
+    assert less.statistics("Train")["music"] == store.statistics("Train")["music"]
+    with pytest.raises(InputError, match=r"\['video'\]: a clip holds music, face, face_source"):
+        less.read("Train/Sad/1", ["video"])
+
+
+def test_a_store_that_does_not_say_so_holds_all_arrays(store):
+    assert "arrays" not in json.loads((store.root / "store.json").read_text())
+    assert "arrays" not in describe(TINY, {}, reversed(ARRAYS))
+    assert store.arrays == ARRAYS
 
 
 def test_wrong_names_are_refused(store):
@@ -177,6 +200,24 @@ def test_a_store_of_another_version_or_class_order_is_refused(store):
     path.write_text("{")
     with pytest.raises(DataError, match="damaged"):
         Store(store.root)
+    for damaged in ({"clip_format": {"frames": -1}}, {"clip_format": {"x": 1}}, {"options": 3}):
+        path.write_text(json.dumps(description | damaged))
+        with pytest.raises(DataError, match=r"store\.json: damaged \(.*prepare into a new folder"):
+            Store(store.root)
+
+
+def test_a_damaged_manifest_is_named(store):
+    path = store.root / "manifest.csv"
+    path.write_text(path.read_text().replace("1000", "many"))
+    with pytest.raises(DataError, match=r"manifest\.csv: damaged .*run `mvemotion prepare` again"):
+        Store(store.root).clips()
+
+
+def test_a_manifest_of_an_older_version_lacks_columns_and_is_read(store):
+    clips = store.clips()
+    table = clips.drop(columns=[name for name in clips if name.startswith("bar_")])
+    table.to_csv(store.root / "manifest.csv", index=False)
+    assert Store(store.root).clips().equals(clips)
 
 
 def test_the_clip_format_is_the_stores_own(store):

@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from mvemotion.data.batches import ClipDataset, InputPipeline, balanced_batches
 from mvemotion.errors import DataError, DivergedError, InputError
 from mvemotion.files import read_json, write_json
-from mvemotion.runs import TrainingConfig, is_complete, load_weights
+from mvemotion.runs import TrainingConfig, is_complete, load_weights, save_weights
+from mvemotion.specs import alternative, find_network
 from mvemotion.training import augment_music, best_epoch, input_pipeline, train, training_clips
 from stores import TINY, make_store
 
@@ -300,6 +302,27 @@ def test_weights_carry_what_their_inputs_need(store, tmp_path):
     assert trained.statistics["music"] == store.statistics("Train")["music"]
 
 
+@pytest.mark.parametrize("options", [{"mmtm": "concatenate"}, {"swap_pathways": True}])
+def test_weights_carry_the_alternatives_that_they_were_trained_with(options, store, tmp_path):
+    settings = config("video_a3_mmtm", epochs=1, **options)
+    run = train(settings, store, tmp_path / "run")
+    trained = load_weights(run / "weights.safetensors")
+    assert trained.network.spec == alternative(find_network("video_a3_mmtm"), **options)
+    copy = load_weights(save_weights(tmp_path / "copy.safetensors", trained))
+    assert copy.network.spec == trained.network.spec
+    with pytest.raises(DataError, match=f"other {next(iter(options))}"):
+        train(config("video_a3_mmtm", epochs=1), store, run)
+
+
+def test_weights_of_before_there_were_alternatives_still_load(store, tmp_path):
+    path = train(config(epochs=1), store, tmp_path / "run") / "weights.safetensors"
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    assert (metadata.pop("mmtm"), metadata.pop("swap_pathways")) == ("sum", "false")
+    save_file(load_file(path), path, metadata)
+    assert load_weights(path).network.spec == find_network("music_a2")
+
+
 def test_a_file_that_is_not_a_weights_file_is_refused(tmp_path):
     path = tmp_path / "weights.safetensors"
     with pytest.raises(DataError, match="no such weights file"):
@@ -318,6 +341,8 @@ def test_a_file_that_is_not_a_weights_file_is_refused(tmp_path):
         ({"network": "music_a9"}, "closest: "),
         ({"learning_rate": float("nan")}, "a finite number"),
         ({"seed": -1}, "from 0 to"),
+        ({"mmtm": "concatenate"}, "music_a2 has no MMTM"),
+        ({"swap_pathways": True}, "music_a2 has no slow and fast branch"),
         ({"precision": "8-bit"}, "choose from 32-true"),
     ],
 )

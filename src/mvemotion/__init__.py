@@ -15,6 +15,8 @@ _PUBLIC = {
     "create_network": "mvemotion.networks",
     "count_parameters": "mvemotion.networks",
     "count_flops": "mvemotion.networks",
+    "predict": "mvemotion.prediction",
+    "Timeline": "mvemotion.timeline",
 }
 __all__ = sorted(_PUBLIC)
 

@@ -1,5 +1,6 @@
 """Scores of a trained network on a split, with the probabilities of every clip."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +9,22 @@ import torch
 from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
 from tqdm import tqdm
 
-from mvemotion.data.batches import ClipDataset, InputPipeline, balanced_batches, clip_loader
+from mvemotion.data.batches import (
+    ClipDataset,
+    InputPipeline,
+    balanced_batches,
+    check_inputs,
+    clip_loader,
+)
+from mvemotion.data.splits import group_by_name
 from mvemotion.data.store import Store
-from mvemotion.errors import DataError
-from mvemotion.files import read_json, write_atomically, write_json
+from mvemotion.errors import DataError, InputError
+from mvemotion.files import read_json, write_json, write_table
 from mvemotion.layers import channels_last_
 from mvemotion.provenance import provenance
 from mvemotion.runs import TrainedNetwork, is_complete, load_weights
 from mvemotion.specs import EMOTIONS
+from mvemotion.statistics import bootstrap_intervals
 from mvemotion.training import input_pipeline, open_fabric
 
 PROBABILITIES = [f"p_{emotion}" for emotion in EMOTIONS]
@@ -25,6 +34,7 @@ def evaluate(
     run: Path,
     store: Store | None = None,
     *,
+    out: Path | None = None,
     split: str = "test",
     device: str = "auto",
     batch_size: int = 8,
@@ -34,9 +44,11 @@ def evaluate(
     Parameters
     ----------
     run : Path
-        A complete run folder of `train`.
+        A complete run folder of `train`, or a weights file alone.
     store : Store, optional
-        The clips; the store that the run was trained on if not given.
+        The clips; those of `open_run_store` if not given.
+    out : Path, optional
+        Where to make the split's folder; see `scores_folder`.
     split : str
         ``"test"``, ``"Validation"`` or ``"Train"``.
     device : str
@@ -53,18 +65,67 @@ def evaluate(
     ------
     DataError
         If the run is not complete, its clips have another format, or the split is empty.
+    InputError
+        If weights come without a store.
+    """
+    run, folder = Path(run), scores_folder(run, split, out)
+    options = {"split": split, "device": device, "batch_size": batch_size}
+    if not run.is_file() and not is_complete(run):
+        raise DataError(f"{run}: no complete run (run.json is missing); train it first")
+    weights = run if run.is_file() else run / "weights.safetensors"
+    return evaluate_weights(weights, store or open_run_store(run), folder, **options)
+
+
+def open_run_store(run: Path, root: Path | None = None, splits: str | Path | None = None) -> Store:
+    """The clips of a run, split as in its training, unless another store or split is named.
+
+    On another split, a network would be scored on clips that it has learned from.
+
+    Raises
+    ------
+    InputError
+        If it is weights without the record of a run beside them, and no store is named.
+    """
+    path = Path(run).with_name("run.json") if Path(run).is_file() else Path(run) / "run.json"
+    record = read_json(path) if path.exists() else {}
+    root = root or record.get("store")
+    if root is None:
+        raise InputError(f"{run}: weights alone do not say which clips; pass --store STORE")
+    return Store(root, splits or record.get("splits"))
+
+
+def scores_folder(run: Path, split: str, out: Path | None = None) -> Path:
+    """Where `evaluate` writes: the split's folder in `out`, in the run, or beside a weights file.
+
+    Examples
+    --------
+    >>> scores_folder(Path("runs/music_a2"), "test").as_posix()
+    'runs/music_a2/test'
     """
     run = Path(run)
-    if not is_complete(run):
-        raise DataError(f"{run}: no complete run (run.json is missing); train it first")
-    store = store or Store(read_json(run / "run.json")["store"])
-    trained = load_weights(run / "weights.safetensors")
+    return Path(out or (run.with_suffix("") if run.is_file() else run)) / split
+
+
+def evaluate_weights(
+    weights: Path,
+    store: Store,
+    folder: Path,
+    *,
+    split: str = "test",
+    device: str = "auto",
+    batch_size: int = 8,
+) -> dict:
+    """Score a weights file on a split; writes ``metrics.json`` and ``predictions.csv`` in `folder`.
+
+    Parameters, errors and the returned metrics are those of `evaluate`.
+    """
+    trained = load_weights(weights)
     clips = evaluation_clips(store, trained, split)
     probabilities = predict_probabilities(
         trained, store, clips, device=device, batch_size=batch_size
     )
     origin = {"name": trained.network_id, "split": split, "store_checksum": store.checksum()}
-    return save_scores(run / split, clips, probabilities, origin)
+    return save_scores(folder, clips, probabilities, origin)
 
 
 def evaluation_clips(store: Store, trained: TrainedNetwork, split: str) -> pd.DataFrame:
@@ -73,8 +134,10 @@ def evaluation_clips(store: Store, trained: TrainedNetwork, split: str) -> pd.Da
     Raises
     ------
     DataError
-        If there is none, or the store's clips have another format than the network's.
+        If there is none, the store's clips have another format than the network's, or they lack
+        an array that it reads.
     """
+    check_inputs(store, trained.network_id)
     if store.clip_format != trained.clip_format:
         raise DataError(
             f"{store.root}: clips prepared as {store.clip_format}, but {trained.network_id} was "
@@ -109,8 +172,19 @@ def predict_probabilities(
     return np.concatenate(parts)
 
 
-def score(probabilities: np.ndarray, targets: np.ndarray) -> dict:
+def score(
+    probabilities: np.ndarray, targets: np.ndarray, *, sources: Sequence[str] | None = None
+) -> dict:
     """Metrics of Section 5 from probabilities (n, K) and true class indices (n,).
+
+    Parameters
+    ----------
+    probabilities : np.ndarray
+        (n, K).
+    targets : np.ndarray
+        (n,), indices of `EMOTIONS`.
+    sources : sequence of str, optional
+        The video of each clip, for the intervals; see `mvemotion.statistics.bootstrap_intervals`.
 
     Returns
     -------
@@ -118,7 +192,8 @@ def score(probabilities: np.ndarray, targets: np.ndarray) -> dict:
         ``n``, ``accuracy``, ``f1_macro`` (of the most probable class), ``f1_rounded`` (the
         authors': rounded probabilities as a multi-label indicator, discrepancy D5), ``auc`` (macro
         one-vs-rest), ``confusion`` (rows true, columns predicted) and ``support``. A metric that
-        needs a class the split lacks is None, with the reason in ``not_available``.
+        needs a class the split lacks is None, with the reason in ``not_available``. ``intervals``
+        has the bootstrapped 95 % interval of each.
 
     Raises
     ------
@@ -135,6 +210,7 @@ def score(probabilities: np.ndarray, targets: np.ndarray) -> dict:
         **_macro_scores(probabilities, indicator),
         "confusion": confusion_matrix(targets, predicted, labels=labels).tolist(),
         "support": dict(zip(EMOTIONS, indicator.sum(0).tolist(), strict=True)),
+        "intervals": bootstrap_intervals(targets, probabilities, sources=sources),
     }
 
 
@@ -165,12 +241,18 @@ def save_scores(folder: Path, clips: pd.DataFrame, probabilities: np.ndarray, or
     predictions = clips[["id", "emotion", "face_frames"]].copy()
     predictions["predicted"] = [EMOTIONS[index] for index in probabilities.argmax(1)]
     predictions[PROBABILITIES] = probabilities
-    write_atomically(folder / "predictions.csv", lambda part: predictions.to_csv(part, index=False))
+    write_table(folder / "predictions.csv", predictions)
     targets = clips["emotion"].map(EMOTIONS.index).to_numpy()
-    metrics = origin | score(probabilities, targets)
+    metrics = origin | score(probabilities, targets, sources=_sources(clips))
     metrics["without_face"] = int((clips["face_frames"] == 0).sum())
     write_json(folder / "metrics.json", metrics | {"provenance": provenance()})
     return metrics
+
+
+def _sources(clips: pd.DataFrame) -> list[str]:
+    """The video of each clip, as far as names tell; the same name in two classes is two."""
+    groups = group_by_name(clips["id"], clips["emotion"])
+    return [f"{e}/{group}" for e, group in zip(clips["emotion"], groups, strict=True)]
 
 
 def _macro_scores(probabilities: np.ndarray, indicator: np.ndarray) -> dict:

@@ -4,8 +4,12 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mvemotion.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> Path:
@@ -34,6 +38,11 @@ def write_text(path: Path, text: str) -> Path:
 def write_json(path: Path, value) -> Path:
     """Write indented JSON atomically; NaN is refused, since JSON has none."""
     return write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def write_table(path: Path, frame: "pd.DataFrame") -> Path:
+    """Write a table as CSV atomically, without its index."""
+    return write_atomically(path, lambda part: frame.to_csv(part, index=False))
 
 
 def read_json(path: Path):

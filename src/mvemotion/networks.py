@@ -23,6 +23,7 @@ from mvemotion.specs import (
     ClipFormat,
     Exchange,
     Network,
+    alternative,
     find_network,
     stream_shape,
 )
@@ -59,7 +60,7 @@ class DenseResidualNetwork(nn.Module):
 
     def __init__(self, spec: Network):
         super().__init__()
-        self.streams = spec.streams
+        self.spec, self.streams = spec, spec.streams
         depth = len(spec.branches[0].architecture.blocks)
         stages = [Stage(index, spec.branches, spec.exchange) for index in range(depth)]
         self.stages = nn.ModuleList(stages)
@@ -67,6 +68,8 @@ class DenseResidualNetwork(nn.Module):
 
     def forward(self, streams: dict[str, Tensor]) -> Tensor:
         check_streams(streams, self.streams)
+        if self.spec.swaps_pathways:
+            streams = _swap_pathways(streams, self.spec)
         for stage in self.stages:
             streams = stage(streams)
         return self.head(torch.cat([squeeze(streams[name]) for name in self.streams], 1))
@@ -82,7 +85,7 @@ class C3DNetwork(nn.Module):
     def __init__(self, spec: Network, clip_format: ClipFormat = PAPER_FORMAT):
         super().__init__()
         architecture: C3DArchitecture = spec.branches[0].architecture
-        self.streams = spec.streams
+        self.spec, self.streams = spec, spec.streams
         self.size = stream_shape(self.streams[0], clip_format)
         self.features = _c3d_features(architecture)
         inputs = _c3d_feature_count(architecture, self.size)
@@ -110,7 +113,13 @@ class ParameterCount:
     non_trainable: int
 
 
-def create_network(network_id: str, *, clip_format: ClipFormat = PAPER_FORMAT) -> nn.Module:
+def create_network(
+    network_id: str,
+    *,
+    clip_format: ClipFormat = PAPER_FORMAT,
+    mmtm: str = "sum",
+    swap_pathways: bool = False,
+) -> nn.Module:
     """Build one row of Tables 2-6 with freshly initialised weights.
 
     Parameters
@@ -119,17 +128,22 @@ def create_network(network_id: str, *, clip_format: ClipFormat = PAPER_FORMAT) -
         An id of `list_networks`, such as ``"music_a1_se"``.
     clip_format : ClipFormat
         Input sizes. Only C3D depends on them: its first dense layer fixes its input.
+    mmtm : str
+        ``"sum"``, or ``"concatenate"`` as Joze et al. (discrepancy D11).
+    swap_pathways : bool
+        Whether the slow branch gets the fast one's input and the other way round, as in the
+        authors' evaluation (discrepancy D4).
 
     Returns
     -------
     nn.Module
         `forward` takes ``{stream: float tensor (B, C, ...)}`` and returns logits (B, 6) in the
-        order of `EMOTIONS`; the streams it needs are ``module.streams``.
+        order of `EMOTIONS`; the streams it needs are ``module.streams``, its row ``module.spec``.
 
     Raises
     ------
     InputError
-        If there is no such id.
+        If there is no such id, or the network has nothing that `mmtm` or `swap_pathways` change.
 
     Examples
     --------
@@ -137,7 +151,7 @@ def create_network(network_id: str, *, clip_format: ClipFormat = PAPER_FORMAT) -
     >>> network({"music": torch.zeros(1, 2, 128, 1292)}).shape
     torch.Size([1, 6])
     """
-    spec = find_network(network_id)
+    spec = alternative(find_network(network_id), mmtm=mmtm, swap_pathways=swap_pathways)
     if isinstance(spec.branches[0].architecture, C3DArchitecture):
         return C3DNetwork(spec, clip_format)
     return DenseResidualNetwork(spec)
@@ -208,6 +222,12 @@ def check_streams(streams: dict[str, Tensor], expected: tuple[str, ...]) -> None
             raise InputError(f"stream {name}: shape {tuple(x.shape)}, {axes} needed")
 
 
+def _swap_pathways(streams: dict[str, Tensor], spec: Network) -> dict[str, Tensor]:
+    """The same inputs with those of slow and fast branches exchanged (discrepancy D4)."""
+    other = {a: b for pair in spec.pathways for a, b in (pair, pair[::-1])}
+    return {name: streams[other.get(name, name)] for name in streams}
+
+
 def _rank(stream: str) -> int:
     return len(stream_shape(stream)) - 1
 
@@ -229,7 +249,13 @@ def _build_block(index: int, branch: Branch, rank: int) -> DenseBlock:
 def _build_exchange(index: int, branches: tuple[Branch, ...], exchange: Exchange):
     first = exchange.between[0]
     width = next(branch.widths[index] for branch in branches if branch.stream == first)
-    return MultimodalTransfer(exchange.between, width, exchange.reductions[index], _rank(first))
+    return MultimodalTransfer(
+        exchange.between,
+        width,
+        exchange.reductions[index],
+        _rank(first),
+        joins_by=exchange.joins_by,
+    )
 
 
 def _c3d_features(architecture: C3DArchitecture) -> nn.Sequential:

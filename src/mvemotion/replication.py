@@ -19,10 +19,12 @@ from mvemotion.files import read_json
 from mvemotion.paths import results_dir
 from mvemotion.profiles import Profile, load_profile
 from mvemotion.reporting import compare_table, save_table
-from mvemotion.specs import SPLITS, find_network, list_networks
+from mvemotion.runs import is_complete, load_weights
+from mvemotion.specs import EMOTIONS, SPLITS, find_network, list_networks
+from mvemotion.statistics import seeds_summary
 from mvemotion.training import train
 
-ENVIRONMENT = ("MVEMOTION_PROFILE", "MVEMOTION_STORE", "MVEMOTION_RESULTS")
+ENVIRONMENT = ("MVEMOTION_PROFILE", "MVEMOTION_STORE", "MVEMOTION_RESULTS", "MVEMOTION_SPLITS")
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class Workspace:
     def scored_splits(self) -> tuple[str, ...]:
         """The test split, and Validation where it has clips."""
         return tuple(s for s in ("test", "Validation") if s == "test" or len(self.store.clips(s)))
+
+    @property
+    def baselines(self) -> tuple[str, ...]:
+        """Names of `mvemotion.baselines`; none where there is no clip to learn from."""
+        return BASELINES if len(self.store.clips("Train")) else ()
 
     def run_dir(self, network_id: str, *, seed: int = 0) -> Path:
         """Folder of one row's run."""
@@ -101,10 +108,33 @@ class Workspace:
             name, self.store, folder, split=split
         )
 
+    def score_weights(self, weights: Path) -> dict:
+        """Score a weights file on the test clips, as another run of its network.
+
+        The scores go to ``runs/<network>/<name>/test``; the name is the file's, or its folder's
+        where the file is a run's ``weights.safetensors``.
+        """
+        name = weights.parent.name if weights.stem == "weights" else weights.stem
+        folder = self.root / "runs" / load_weights(weights).network_id / name
+        return evaluate(weights, self.store, out=folder, device=self.device)
+
+    def scored_runs(self, network_id: str, *, split: str = "test") -> dict[str, dict]:
+        """Metrics of every run of one row on the clips as they are now, by the run's name."""
+        folders = sorted((self.root / "runs" / network_id).glob(f"*/{split}"))
+        found = {folder.parent.name: self._read_metrics(folder) for folder in folders}
+        return {name: metrics for name, metrics in found.items() if metrics}
+
     def compare_table(self, table: int, *, seed: int = 0) -> pd.DataFrame:
-        """The paper's table beside ours, baselines first; also saved under ``tables/``."""
-        ours = {row: self.metrics(row, seed=seed) for row in self.rows(table)}
-        baselines = {LABELS[name]: self.baseline(name) for name in BASELINES}
+        """The paper's table beside ours, baselines first; also saved under ``tables/``.
+
+        Scores are means over the runs that there are, whatever their seeds; `seed` comes first.
+        """
+        first = self.run_dir("", seed=seed).name
+        ours = {}
+        for row in list_networks(table):
+            runs = self.scored_runs(row)
+            ours[row] = [runs[name] for name in sorted(runs, key=lambda name: name != first)]
+        baselines = {LABELS[name]: self.baseline(name) for name in self.baselines}
         frame = compare_table(table, ours, baselines, dataset=self.profile.dataset)
         save_table(frame, self.root / "tables" / f"table_{table}.csv")
         return frame
@@ -115,9 +145,15 @@ class Workspace:
         runs = {row: self.run_dir(row, seed=seed) for row in self.profile.rows}
         return {
             "profile": self.profile.name,
+            "dataset": self.profile.dataset,
             "clips": {split: len(self.store.clips(split)) for split in SPLITS},
+            "classes": {split: self._clips_per_class(split) for split in SPLITS},
             "store_checksum": self.store.checksum(),
-            "baselines": {n: {s: self.baseline(n, split=s) for s in splits} for n in BASELINES},
+            "splits": self.store.splits_file.stem if self.store.splits_file else None,
+            "baselines": {
+                name: {split: self.baseline(name, split=split) for split in splits}
+                for name in self.baselines
+            },
             "networks": {
                 row: {
                     "config": read_json(run / "config.json"),
@@ -125,9 +161,26 @@ class Workspace:
                     **{s: self.metrics(row, seed=seed, split=s) for s in splits},
                 }
                 for row, run in runs.items()
-                if self.metrics(row, seed=seed)
+                if is_complete(run) and self.metrics(row, seed=seed)
             },
+            "over_seeds": self._over_seeds(),
         }
+
+    def _over_seeds(self) -> dict:
+        """Mean, standard deviation and range of the test scores of rows that ran several times."""
+        return {
+            row: {
+                name: seeds_summary([metrics[name] for metrics in runs.values()])
+                for name in ("accuracy", "f1_macro", "f1_rounded", "auc")
+                if None not in [metrics[name] for metrics in runs.values()]
+            }
+            for row in self.profile.rows
+            if len(runs := self.scored_runs(row)) > 1
+        }
+
+    def _clips_per_class(self, split: str) -> dict[str, int]:
+        counts = self.store.clips(split)["emotion"].value_counts()
+        return {emotion: int(counts.get(emotion, 0)) for emotion in EMOTIONS}
 
     def best_row(self, *, seed: int = 0) -> str:
         """Id of the trained row of most modalities, then of the highest validation accuracy.
@@ -160,6 +213,7 @@ def open_workspace(
     data: str | Path | None = None,
     store: str | Path | None = None,
     results: str | Path | None = None,
+    splits: str | Path | None = None,
     device: str = "auto",
 ) -> Workspace:
     """Open a profile's results folder, with its clips generated and prepared where missing.
@@ -175,33 +229,42 @@ def open_workspace(
         A prepared store to use as it is, instead of preparing one from `data`.
     results : path, optional
         Where results go; ``results/<profile>`` of the checkout if not given.
+    splits : str or path, optional
+        How the clips are split, if not as they were prepared: see `mvemotion.data.store.Store`.
+        Needs `results`, since a run on one split is none on another.
     device : str
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
 
     Notes
     -----
     Empty strings mean "not given". The environment variables ``MVEMOTION_PROFILE``,
-    ``MVEMOTION_STORE`` and ``MVEMOTION_RESULTS`` win over the arguments: tools that run notebooks
-    without injecting parameters, such as nbval, choose with them. `replicate` ignores them.
+    ``MVEMOTION_STORE``, ``MVEMOTION_RESULTS`` and ``MVEMOTION_SPLITS`` win over the arguments:
+    tools that run notebooks without injecting parameters, such as nbval, choose with them.
+    `replicate` ignores them, and sets the last one for the notebooks that it runs.
 
     Raises
     ------
     InputError
-        If the profile needs `data` and there is none.
+        If the profile needs `data` and there is none, or `splits` is given without `results`.
     """
-    given = zip(ENVIRONMENT, (profile, store, results), strict=True)
-    profile, store, results = (os.environ.get(name) or value for name, value in given)
+    given = zip(ENVIRONMENT, (profile, store, results, splits), strict=True)
+    profile, store, results, splits = (os.environ.get(name) or value for name, value in given)
+    if splits and not results:
+        raise InputError(
+            f"splits {str(splits)!r}: results on another split need a folder of their own; name one"
+        )
     chosen = load_profile(profile)
     root = Path(results) if results else results_dir() / chosen.name
-    return Workspace(chosen, root, _open_store(chosen, root, data or None, store), device)
+    store_dir = Path(store) if store else _store_dir(chosen, root, data or None)
+    opened = _check_format(Store(store_dir, splits or None), chosen)
+    return Workspace(chosen, root, opened, device)
 
 
-def _open_store(profile: Profile, root: Path, data, store) -> Store:
-    if store:
-        return _check_format(Store(Path(store)), profile)
+def _store_dir(profile: Profile, root: Path, data) -> Path:
+    """The store of a results folder, prepared unless it is there and nothing says from what."""
     target = root / "store"
     if data is None and not profile.synthetic and (target / "manifest.csv").exists():
-        return _check_format(Store(target), profile)
+        return target
     raw = Path(data) if data else _embedded_clips(profile, root)
     manifest = prepare(
         raw,
@@ -211,7 +274,7 @@ def _open_store(profile: Profile, root: Path, data, store) -> Store:
         detector=profile.detector,
     )
     print(summarize(manifest))
-    return Store(target)
+    return target
 
 
 def _embedded_clips(profile: Profile, root: Path) -> Path:
@@ -226,7 +289,7 @@ def _embedded_clips(profile: Profile, root: Path) -> Path:
 
 
 def _without_paths(record: dict) -> dict:
-    return {name: value for name, value in record.items() if name != "store"}
+    return {name: value for name, value in record.items() if name not in ("store", "splits")}
 
 
 def _check_format(store: Store, profile: Profile) -> Store:

@@ -20,7 +20,7 @@ from torch import nn
 from mvemotion.errors import DataError, InputError
 from mvemotion.files import read_json, write_bytes, write_json
 from mvemotion.networks import create_network
-from mvemotion.specs import EMOTIONS, ClipFormat, find_network
+from mvemotion.specs import EMOTIONS, ClipFormat, alternative, find_network
 
 OPTIMIZERS = ("adam", "sgd")
 STANDARDIZATIONS = ("train", "split")
@@ -37,13 +37,15 @@ class TrainingConfig:
     optimizer: str = "adam"  # the authors' code for face and music (discrepancy D9)
     learning_rate: float = 1e-4  # ditto (assumption 19)
     standardize: str = "train"  # "split": the authors' whole-split statistics (assumption 8)
+    mmtm: str = "sum"  # "concatenate": the squeezes as in Joze et al. (discrepancy D11)
+    swap_pathways: bool = False  # slow and fast inputs exchanged (discrepancy D4)
     augment: bool = False  # SpecAugment on music; the paper has none (assumption 13)
     settle_norms: bool = False  # re-estimate BatchNorm's statistics each epoch (assumption 21)
     precision: str = "32-true"  # as Lightning names it (assumption 20)
     seed: int = 0
 
     def __post_init__(self):
-        find_network(self.network)
+        alternative(find_network(self.network), **self.alternatives)
         if self.epochs < 1 or self.batch_size < 1 or self.learning_rate <= 0:
             raise InputError(
                 f"epochs {self.epochs}, batch size {self.batch_size}, learning rate "
@@ -63,6 +65,11 @@ class TrainingConfig:
                 f"standardize {self.standardize!r}: choose from {', '.join(STANDARDIZATIONS)}"
             )
 
+    @property
+    def alternatives(self) -> dict[str, str | bool]:
+        """What `create_network` needs to know besides the row and the sizes."""
+        return {"mmtm": self.mmtm, "swap_pathways": self.swap_pathways}
+
 
 @dataclass(frozen=True)
 class TrainedNetwork:
@@ -77,8 +84,11 @@ class TrainedNetwork:
 
 def save_weights(path: Path, trained: TrainedNetwork) -> Path:
     """Write weights as safetensors; classes, clip format and statistics travel in the metadata."""
+    exchange = trained.network.spec.exchange
     metadata = {
         "network": trained.network_id,
+        "mmtm": exchange.joins_by if exchange else "sum",
+        "swap_pathways": json.dumps(trained.network.spec.swaps_pathways),
         "emotions": json.dumps(EMOTIONS),
         "clip_format": json.dumps(asdict(trained.clip_format)),
         "standardize": trained.standardize,
@@ -100,7 +110,12 @@ def load_weights(path: Path) -> TrainedNetwork:
     if json.loads(metadata["emotions"]) != list(EMOTIONS):
         raise DataError(f"{path}: classes {metadata['emotions']}, {EMOTIONS} needed")
     clip_format = ClipFormat(**json.loads(metadata["clip_format"]))
-    network = create_network(metadata["network"], clip_format=clip_format)
+    network = create_network(
+        metadata["network"],
+        clip_format=clip_format,
+        mmtm=metadata.get("mmtm", "sum"),  # files of before there was a choice have neither
+        swap_pathways=json.loads(metadata.get("swap_pathways", "false")),
+    )
     try:
         load_model(network, path)
     except RuntimeError as error:

@@ -1,15 +1,19 @@
-"""How sure a score is: intervals, one-vs-rest ROC-AUC and confusions (Section 5.3)."""
+"""How sure one classifier's scores are: intervals, areas, confusions, several seeds (Section 5.3).
+
+What compares two classifiers is in `mvemotion.comparisons`.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest, rankdata
+from scipy.stats import binomtest
 
 from mvemotion.specs import EMOTIONS
 
-FEWEST_CLIPS = 5  # a bootstrap over fewer clips of a class says nothing
+FEWEST_CLIPS = 5  # a bootstrap over fewer clips (or source videos) of a class says nothing
 RESAMPLES = 1000
+BOOTSTRAPPED = ("accuracy", "f1_macro", "f1_rounded", "auc")
 
 
 def accuracy_interval(hits: int, n: int) -> tuple[float, float]:
@@ -54,6 +58,70 @@ def confused_pairs(matrix: Sequence[Sequence[int]]) -> pd.DataFrame:
     )
 
 
+def seeds_summary(values: Sequence[float]) -> dict:
+    """Mean, sample standard deviation and range of one score over several seeds.
+
+    Returns
+    -------
+    dict
+        ``seeds``, ``mean``, ``sd`` (None of a single seed, which has no spread), ``min``, ``max``.
+
+    Examples
+    --------
+    >>> seeds_summary([0.60, 0.62, 0.64])["mean"]
+    0.62
+    """
+    array = np.asarray(values, dtype=float)
+    return {
+        "seeds": len(array),
+        "mean": float(array.mean()),
+        "sd": float(array.std(ddof=1)) if len(array) > 1 else None,
+        "min": float(array.min()),
+        "max": float(array.max()),
+    }
+
+
+# --- The bootstrap --------------------------------------------------------------------------------
+def bootstrap_intervals(
+    targets: np.ndarray,
+    probabilities: np.ndarray,
+    *,
+    sources: Sequence[str] | None = None,
+    seed: int = 0,
+) -> dict:
+    """95 % percentile intervals of accuracy, both F1 and macro AUC, by a stratified bootstrap.
+
+    Parameters
+    ----------
+    targets : array of int, (n,)
+    probabilities : array of float, (n, K)
+    sources : sequence of str, (n,), optional
+        The video that each clip was cut from. Whole videos are then drawn, since clips of one
+        video are not independent; an interval over clips would be too narrow.
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    dict
+        ``accuracy``, ``f1_macro``, ``f1_rounded`` and ``auc``, each ``[low, high]`` or None;
+        ``drawn`` (what was drawn), ``units`` (how many there are) and ``note``, why there is no
+        interval. No resample lacks a class: each draws from every emotion's own units.
+    """
+    targets, probabilities = np.asarray(targets), np.asarray(probabilities)
+    units, strata = _units(targets, sources)
+    what = "clips" if sources is None else "source videos"
+    facts = {"drawn": f"{what} within each emotion", "units": len(strata)}
+    fewest = np.bincount(strata, minlength=len(EMOTIONS)).min()
+    if fewest < FEWEST_CLIPS:
+        note = f"a class has fewer than {FEWEST_CLIPS} {what}: no interval"
+        return dict.fromkeys(BOOTSTRAPPED) | facts | {"note": note}
+    weights = _draw(strata, np.random.default_rng(seed))[:, units]
+    scores = _weighted_scores(targets, probabilities, weights)
+    bounds = {name: np.quantile(values, [0.025, 0.975]).tolist() for name, values in scores.items()}
+    return bounds | facts | {"note": ""}
+
+
 def auc_table(targets: np.ndarray, probabilities: np.ndarray, *, seed: int = 0) -> pd.DataFrame:
     """One-vs-rest ROC-AUC of each emotion and their macro average, with 95 % intervals.
 
@@ -72,15 +140,18 @@ def auc_table(targets: np.ndarray, probabilities: np.ndarray, *, seed: int = 0) 
         class has fewer than 5 clips.
     """
     targets, probabilities = np.asarray(targets), np.asarray(probabilities)
-    index = _stratified(targets, np.random.default_rng(seed))
-    resampled = _with_macro(_one_vs_rest_auc(targets[index], probabilities[index]))
-    low, high = np.quantile(resampled, [0.025, 0.975], axis=0)
+    weights = _draw(targets, np.random.default_rng(seed))
+    low, high = np.quantile(
+        _with_macro(_weighted_auc(targets, probabilities, weights)), [0.025, 0.975], axis=0
+    )
     clips = np.bincount(targets, minlength=len(EMOTIONS)).tolist()
     frame = pd.DataFrame(
         {
             "emotion": [*EMOTIONS, "macro average"],
             "clips": [*clips, len(targets)],
-            "auc": _with_macro(_one_vs_rest_auc(targets, probabilities)),
+            "auc": _with_macro(_weighted_auc(targets, probabilities, np.ones((1, len(targets)))))[
+                0
+            ],
             "low": low,
             "high": high,
         }
@@ -94,21 +165,66 @@ def auc_table(targets: np.ndarray, probabilities: np.ndarray, *, seed: int = 0) 
     return frame
 
 
-def _one_vs_rest_auc(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Mann-Whitney's statistic: targets (..., n), probabilities (..., n, K) -> (..., K)."""
-    is_positive = targets[..., None] == np.arange(len(EMOTIONS))
-    positives = is_positive.sum(-2)
-    pairs = positives * (targets.shape[-1] - positives)
-    wins = (rankdata(probabilities, axis=-2) * is_positive).sum(-2)
-    wins = wins - positives * (positives + 1) / 2
+def _units(targets: np.ndarray, sources: Sequence[str] | None) -> tuple[np.ndarray, np.ndarray]:
+    """Unit of each clip (n,), and the stratum of each unit: the emotion of its first clip."""
+    if sources is None:
+        return np.arange(len(targets)), targets
+    _, first, units = np.unique(np.asarray(sources), return_index=True, return_inverse=True)
+    return units, targets[first]
+
+
+def _draw(strata: np.ndarray, draws: np.random.Generator) -> np.ndarray:
+    """How often each unit is drawn, with replacement within its stratum: (RESAMPLES, units)."""
+    weights = np.zeros((RESAMPLES, len(strata)))
+    for stratum in np.unique(strata):
+        members = np.flatnonzero(strata == stratum)
+        equal = np.full(len(members), 1 / len(members))
+        weights[:, members] = draws.multinomial(len(members), equal, size=RESAMPLES)
+    return weights
+
+
+def _weighted_scores(
+    targets: np.ndarray, probabilities: np.ndarray, weights: np.ndarray
+) -> dict[str, np.ndarray]:
+    """`BOOTSTRAPPED` scores (R,) of clips that count `weights` (R, n) times."""
+    is_right = probabilities.argmax(1) == targets
+    said = np.eye(len(EMOTIONS))[probabilities.argmax(1)]
+    return {
+        "accuracy": weights @ is_right / weights.sum(1),
+        "f1_macro": _weighted_f1(targets, said, weights),
+        "f1_rounded": _weighted_f1(targets, probabilities.round(), weights),
+        "auc": _weighted_auc(targets, probabilities, weights).mean(-1),
+    }
+
+
+def _weighted_f1(targets: np.ndarray, said: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Macro F1 (R,) of the indicator `said` (n, K); a class neither said nor there scores 0."""
+    is_true = np.eye(len(EMOTIONS))[targets]
+    twice_right, total = 2 * weights @ (is_true * said), weights @ (is_true + said)
+    return np.divide(twice_right, total, out=np.zeros_like(total), where=total > 0).mean(-1)
+
+
+def _weighted_auc(
+    targets: np.ndarray, probabilities: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """One-vs-rest AUC (R, K): the share of pairs in the right order, ties counting half."""
+    columns = [
+        _pairs_in_order(probabilities[:, k], weights * (targets == k), weights * (targets != k))
+        for k in range(len(EMOTIONS))
+    ]
+    return np.stack(columns, axis=-1)
+
+
+def _pairs_in_order(scores: np.ndarray, positives: np.ndarray, negatives: np.ndarray) -> np.ndarray:
+    """Mann-Whitney's statistic over all pairs (R,), from the weights (R, n) of either side."""
+    order = np.argsort(scores, kind="stable")
+    starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))  # of each run of ties
+    above = np.add.reduceat(positives[:, order], starts, axis=1)
+    tied = np.add.reduceat(negatives[:, order], starts, axis=1)
+    wins = (above * (tied.cumsum(1) - tied / 2)).sum(1)
+    pairs = above.sum(1) * tied.sum(1)
     return np.divide(wins, pairs, out=np.full(pairs.shape, np.nan), where=pairs > 0)
 
 
 def _with_macro(values: np.ndarray) -> np.ndarray:
     return np.concatenate([values, values.mean(-1, keepdims=True)], axis=-1)
-
-
-def _stratified(targets: np.ndarray, draws: np.random.Generator) -> np.ndarray:
-    """Clips drawn with replacement within each class: (RESAMPLES, n) indices."""
-    members = [np.flatnonzero(targets == k) for k in np.unique(targets)]
-    return np.concatenate([draws.choice(m, (RESAMPLES, len(m))) for m in members], axis=1)

@@ -21,10 +21,16 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 from tqdm import tqdm
 
-from mvemotion.data.batches import ClipDataset, InputPipeline, balanced_batches, clip_loader
+from mvemotion.data.batches import (
+    ClipDataset,
+    InputPipeline,
+    balanced_batches,
+    check_inputs,
+    clip_loader,
+)
 from mvemotion.data.store import Store
 from mvemotion.errors import DataError, DivergedError, InputError
-from mvemotion.files import write_atomically, write_json
+from mvemotion.files import write_json, write_table
 from mvemotion.layers import channels_last_
 from mvemotion.networks import count_parameters, create_network
 from mvemotion.provenance import peak_memory, provenance
@@ -99,8 +105,9 @@ def training_clips(store: Store, network_id: str, split: str = "Train") -> pd.Da
     Raises
     ------
     DataError
-        If none is left.
+        If none is left, or the store lacks an array that the network reads.
     """
+    check_inputs(store, network_id)
     clips, modalities = store.clips(split), find_network(network_id).modalities
     with_face = clips[clips["face_frames"] > 0].reset_index(drop=True)
     if split == "Train" and (clips.empty or ("face" in modalities and with_face.empty)):
@@ -118,7 +125,9 @@ class _Job:
         self.config, self.store, self.run, self.fabric = config, store, run, fabric
         fabric.launch()
         lightning.seed_everything(config.seed, verbose=False)
-        network = create_network(config.network, clip_format=store.clip_format)
+        network = create_network(
+            config.network, clip_format=store.clip_format, **config.alternatives
+        )
         optimizer = _optimizer(config, network)
         self.network, self.optimizer = fabric.setup(channels_last_(network), optimizer)
         self.datasets = {s: self._dataset(s) for s in ("Train", "Validation")}
@@ -161,7 +170,7 @@ class _Job:
         if not self.fabric.is_global_zero:
             return
         history = pd.DataFrame(self.history)
-        write_atomically(self.run / "history.csv", lambda part: history.to_csv(part, index=False))
+        write_table(self.run / "history.csv", history)
         write_json(self.run / "run.json", self._record())
         (self.run / "last.ckpt").unlink(missing_ok=True)
 
@@ -258,6 +267,7 @@ class _Job:
         return {
             "network": self.config.network,
             "store": str(self.store.root.resolve()),
+            "splits": self.store.splits,
             "parameters": count_parameters(self.network.module).total,
             "best_epoch": best_epoch(rows),
             "best_epoch_by": "validation accuracy, then loss"

@@ -5,7 +5,7 @@ import os
 import sys
 
 from mvemotion import __version__
-from mvemotion.cli import data, replication, training
+from mvemotion.cli import audit, data, fetch, prediction, replication, training, weights
 from mvemotion.errors import DataError, MvemotionError
 
 EXIT_CODES = """\
@@ -50,6 +50,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"mvemotion {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for group in (data, training, replication):
+    for group in (fetch, data, audit, training, weights, prediction, replication):
         group.add_commands(commands)
     return parser

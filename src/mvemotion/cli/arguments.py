@@ -21,6 +21,16 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
 
 
+def add_splits(parser: argparse.ArgumentParser, *, default: str) -> None:
+    """``--splits``; `default` says what happens without it."""
+    parser.add_argument(
+        "--splits",
+        metavar="NAME_OR_FILE",
+        help="which clip is in which split: STORE/splits/NAME.csv, another CSV file (id,split), or "
+        f"`prepared`, the store's own; {default} if not given",
+    )
+
+
 def positive(text: str) -> int:
     """A whole number from 1, as an argument's type."""
     value = int(text)

@@ -26,7 +26,9 @@ def _synthesize(commands) -> None:
 
 def _prepare(commands) -> None:
     parser = command(commands, run_prepare, "turn a folder of music videos into a store")
-    parser.add_argument("raw", type=Path, help="<Split>/<Class>/[video/]*.mp4")
+    parser.add_argument(
+        "raw", type=Path, help="folder <Split>/<Class>/[video/] or <Class>/, or CSV: path,label,..."
+    )
     parser.add_argument("store", type=Path, help="folder of the store; goes on where it stopped")
     parser.add_argument("--profile", help="take the input sizes of this profile, not the paper's")
     parser.add_argument(
@@ -38,6 +40,17 @@ def _prepare(commands) -> None:
     parser.add_argument(
         "--detector", choices=("quick", "plain"), default="quick", help="plain: untuned, full size"
     )
+    parser.add_argument(
+        "--crop-bars", action="store_true", help="cut black bars off the pictures: assumption 22"
+    )
+    parser.add_argument(
+        "--shares",
+        type=float,
+        nargs=len(SPLITS),
+        metavar="SHARE",
+        help=f"of {', '.join(SPLITS)}, where RAW does not say; 0.7 0.15 0.15 if not given",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the split that is drawn then")
     parser.add_argument("--workers", type=positive, help="processes; all cores if not given")
     parser.add_argument(
         "--strict", action="store_true", help="exit 3 at the end if one is unusable"
@@ -61,7 +74,8 @@ def run_synthesize(options: argparse.Namespace) -> None:
 
 def run_prepare(options: argparse.Namespace) -> None:
     """``mvemotion prepare``."""
-    from mvemotion.data.prepare import prepare, summarize
+    from mvemotion.data.draw import SHARES
+    from mvemotion.data.prepare import DRAWN, prepare, summarize
     from mvemotion.profiles import load_profile
     from mvemotion.specs import PAPER_FORMAT
 
@@ -72,7 +86,12 @@ def run_prepare(options: argparse.Namespace) -> None:
         clip_format=clip_format,
         faces=options.faces,
         detector=options.detector,
+        crop_bars=options.crop_bars,
+        shares=dict(zip(SPLITS, options.shares, strict=True)) if options.shares else SHARES,
+        seed=options.seed,
         workers=options.workers,
         strict=options.strict,
     )
     print(summarize(manifest))
+    if (options.store / DRAWN).exists():
+        print(f"splits drawn by source: {options.store / DRAWN}")

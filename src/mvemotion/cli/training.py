@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from mvemotion.cli.arguments import add_device, command, positive
+from mvemotion.cli.arguments import add_device, add_splits, command, positive
 from mvemotion.specs import SPLITS
 
 
@@ -27,6 +27,7 @@ def _train(commands) -> None:
     parser = command(commands, run_train, "train one network on a store")
     parser.add_argument("network", help="an id of `mvemotion networks`")
     parser.add_argument("--store", type=Path, required=True)
+    add_splits(parser, default="as prepared")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--epochs", type=positive, default=20)
     parser.add_argument("--batch-size", type=positive, default=8)
@@ -37,6 +38,17 @@ def _train(commands) -> None:
         choices=("train", "split"),
         default="train",
         help="statistics of the training split, or of each whole split as the authors do",
+    )
+    parser.add_argument(
+        "--mmtm",
+        choices=("sum", "concatenate"),
+        default="sum",
+        help="of the squeezed streams; concatenate: as Joze et al. (discrepancy D11)",
+    )
+    parser.add_argument(
+        "--swap-pathways",
+        action="store_true",
+        help="exchange slow and fast inputs, as in the authors' evaluation (discrepancy D4)",
     )
     parser.add_argument("--augment", action="store_true", help="SpecAugment on music")
     parser.add_argument(
@@ -49,9 +61,18 @@ def _train(commands) -> None:
 
 
 def _evaluate(commands) -> None:
-    parser = command(commands, run_evaluate, "score a run on a split of a store")
-    parser.add_argument("run_dir", type=Path, metavar="RUN", help="folder of a complete run")
+    parser = command(commands, run_evaluate, "score a run, or weights, on a split of a store")
+    parser.add_argument(
+        "run_or_weights",
+        type=Path,
+        metavar="RUN",
+        help="folder of a complete run, or a .safetensors file of weights",
+    )
     parser.add_argument("--store", type=Path, help="the run's own store if not given")
+    add_splits(parser, default="as in training")
+    parser.add_argument(
+        "--out", type=Path, help="folder of the scores; if not given, in the run, or beside weights"
+    )
     parser.add_argument("--split", choices=SPLITS, default="test")
     parser.add_argument("--batch-size", type=positive, default=8)
     add_device(parser)
@@ -85,7 +106,7 @@ def run_train(options: argparse.Namespace) -> None:
     config = TrainingConfig(**{f.name: getattr(options, f.name) for f in fields(TrainingConfig)})
     run = train(
         config,
-        Store(options.store),
+        Store(options.store, options.splits),
         options.out,
         device=options.device,
         devices=options.devices,
@@ -96,21 +117,24 @@ def run_train(options: argparse.Namespace) -> None:
 
 def run_evaluate(options: argparse.Namespace) -> None:
     """``mvemotion evaluate``."""
-    from mvemotion.data.store import Store
-    from mvemotion.evaluation import evaluate
+    from mvemotion.evaluation import evaluate, open_run_store, scores_folder
 
-    store = Store(options.store) if options.store else None
+    is_chosen = options.store or options.splits
     metrics = evaluate(
-        options.run_dir,
-        store,
+        options.run_or_weights,
+        open_run_store(options.run_or_weights, options.store, options.splits)
+        if is_chosen
+        else None,
+        out=options.out,
         split=options.split,
         device=options.device,
         batch_size=options.batch_size,
     )
+    folder = scores_folder(options.run_or_weights, options.split, options.out)
     for name in ("accuracy", "f1_macro", "f1_rounded", "auc"):
         value, reason = metrics[name], metrics["not_available"].get(name)
         print(f"{name:11s} {f'n/a ({reason})' if value is None else f'{value:.4f}'}")
-    print(f"n           {metrics['n']}\nwritten to  {options.run_dir / options.split}")
+    print(f"n           {metrics['n']}\nwritten to  {folder}")
 
 
 def _print_epoch(row: dict) -> None:

@@ -15,8 +15,9 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2.functional import resize
 
 from mvemotion.data.store import Store
+from mvemotion.errors import DataError
 from mvemotion.media.sampling import frame_indices
-from mvemotion.specs import EMOTIONS, STREAMS, ClipFormat
+from mvemotion.specs import EMOTIONS, STREAMS, ClipFormat, Stream, find_network
 
 Statistics = dict[str, tuple[float, float]]  # array name: (mean, standard deviation)
 
@@ -46,6 +47,29 @@ class ClipDataset(Dataset):
             "has_face": self.has_face[index],
             "index": index,
         }
+
+
+def check_inputs(store: Store, network_id: str) -> None:
+    """Refuse a network whose inputs are not in the store.
+
+    Raises
+    ------
+    DataError
+        If the clips lack an array that one of its streams is read from.
+    """
+    streams = [STREAMS[name] for name in find_network(network_id).streams]
+    missing = dict.fromkeys(_in_words(s) for s in streams if s.array not in store.arrays)
+    if missing:
+        raise DataError(
+            f"{store.root}: {network_id} needs {' and '.join(missing)}, but these clips hold "
+            f"{', '.join(store.arrays)}; choose a network without, or prepare a store from the "
+            "videos, which give every input"
+        )
+
+
+def _in_words(stream: Stream) -> str:
+    rate_hz = stream.sample_rate_hz
+    return f"{stream.array} (sound at {rate_hz:,} Hz)" if rate_hz else stream.array
 
 
 def balanced_batches(order: Sequence[int], batch_size: int) -> list[list[int]]:

@@ -1,6 +1,6 @@
 """One clip from a media file to the arrays that are stored."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from mvemotion.errors import ClipError
 from mvemotion.media.audio import fit_duration, log_mel_and_phase, resample
+from mvemotion.media.bars import Bars, find_bars
 from mvemotion.media.container import AudioTrack, Recording, open_recording
 from mvemotion.media.faces import (
     crop_face,
@@ -25,6 +26,7 @@ from mvemotion.specs import SAMPLE_RATES_HZ, ClipFormat
 # All that decoders, torch, soxr and OpenCV raise on a file that they cannot make sense of.
 FAILURES = (av.FFmpegError, cv2.error, OSError, MemoryError, RuntimeError, ValueError)
 MIN_VIDEO_SHARE = 0.5  # of the clip's duration; published clips begin up to 5 of 30 s late
+BAR_FRAMES = 16  # in which black bars are looked for
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Options:
     clip_format: ClipFormat
     faces: str  # policy of `searched_frames`
     detector: str  # name of `DETECTORS`
+    crop_bars: bool = False  # cut black bars off every picture (assumption 22)
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def convert_clip(path: Path, options: Options) -> tuple[dict[str, np.ndarray], d
     path : Path
         An audio-visual file.
     options : Options
-        Sizes, and how faces are searched.
+        Sizes, how faces are searched, and whether black bars are cut off.
 
     Returns
     -------
@@ -76,19 +79,44 @@ def convert_clip(path: Path, options: Options) -> tuple[dict[str, np.ndarray], d
 
 def _convert(recording: Recording, options: Options) -> tuple[dict, dict]:
     clip_format = options.clip_format
-    arrays, audio_facts = _music(recording.audio, clip_format)
+    waveform, rate_hz = recording.audio.waveform, recording.audio.sample_rate_hz
+    arrays = music_arrays(waveform, rate_hz, clip_format)
     _check_span(recording.video, clip_format)
-    pictures, searched = _pictures(recording.video, options)
-    arrays["video"] = np.stack(_frames(pictures, clip_format), axis=2)
-    arrays["face"], arrays["face_source"] = _faces(pictures, clip_format)
-    found = sum(picture.face is not None for picture in pictures.values())
-    face_facts = {"face_searched": searched, "face_frames": found}
-    return arrays, recording.facts | audio_facts | _video_facts(recording) | face_facts
+    bars = _bars(recording.video) if options.crop_bars else Bars()
+    pictures, searched = _pictures(recording.video, options, bars)
+    shown = [picture.frame for picture in pictures.values() if picture.frame is not None]
+    crops = {index: p.face for index, p in pictures.items() if p.face is not None}
+    arrays["video"] = video_array(shown, clip_format)
+    arrays["face"], arrays["face_source"] = face_arrays(crops, clip_format)
+    facts = recording.facts | _audio_facts(recording.audio, clip_format) | _video_facts(recording)
+    if options.crop_bars:
+        facts |= {f"bar_{side}": width for side, width in asdict(bars).items()}
+    return arrays, facts | {"face_searched": searched, "face_frames": len(crops)}
 
 
-def _music(audio: AudioTrack, clip_format: ClipFormat) -> tuple[dict, dict]:
-    """The spectrograms at the three sample rates, and how much audio there was."""
-    waveform, rate_hz, duration_s = audio.waveform, audio.sample_rate_hz, clip_format.duration_s
+def music_arrays(
+    waveform: np.ndarray, rate_hz: int, clip_format: ClipFormat
+) -> dict[str, np.ndarray]:
+    """The spectrograms at the three sample rates (Section 3).
+
+    Parameters
+    ----------
+    waveform : np.ndarray
+        Mono, float32 (N,), from the clip's start; a margin beyond its end does no harm.
+    rate_hz : int
+    clip_format : ClipFormat
+
+    Returns
+    -------
+    dict of np.ndarray
+        ``music``, ``music_slow``, ``music_fast``: float16 (2, M, L).
+
+    Raises
+    ------
+    ClipError
+        ``too short``.
+    """
+    duration_s = clip_format.duration_s
     fit_duration(waveform, rate_hz, duration_s)  # refuse what is too short before any more work
     arrays = {}
     for name, new_rate_hz in SAMPLE_RATES_HZ.items():
@@ -96,9 +124,34 @@ def _music(audio: AudioTrack, clip_format: ClipFormat) -> tuple[dict, dict]:
         fitted = fit_duration(resampled, new_rate_hz, duration_s)
         channels = log_mel_and_phase(fitted, new_rate_hz, clip_format=clip_format)
         arrays[name] = channels.numpy().astype(np.float16)
-    audio_s = min(len(waveform) / rate_hz, duration_s)
-    facts = {"audio_s": round(audio_s, 6), "padded_s": round(duration_s - audio_s, 6)}
-    return arrays, facts
+    return arrays
+
+
+def video_array(shown: list[np.ndarray], clip_format: ClipFormat) -> np.ndarray:
+    """The video stream, uint8 (H, W, T, 3), of pictures (H, W, 3) in order of time.
+
+    Where there are fewer than T, the same rule as in `frame_indices` repeats some.
+    """
+    return np.stack([shown[i] for i in frame_indices(len(shown), clip_format.frames)], axis=2)
+
+
+def face_arrays(
+    crops: dict[int, np.ndarray], clip_format: ClipFormat
+) -> tuple[np.ndarray, np.ndarray]:
+    """The face stream of crops (H, W, 3) by the index of their frame, in order of time.
+
+    Returns
+    -------
+    face : np.ndarray
+        uint8 (H, W, T, 3), all zeros without a crop.
+    face_source : np.ndarray
+        int32 (T,), the frame that each position came from, -1 without a crop.
+    """
+    size, wanted = clip_format.frame_size, clip_format.frames
+    if not crops:
+        return np.zeros((size, size, wanted, 3), np.uint8), np.full(wanted, -1, np.int32)
+    chosen = np.array(list(crops), np.int32)[fill_positions(len(crops), wanted)]
+    return np.stack([crops[index] for index in chosen.tolist()], axis=2), chosen
 
 
 def _check_span(video: VideoTrack, clip_format: ClipFormat) -> None:
@@ -111,7 +164,18 @@ def _check_span(video: VideoTrack, clip_format: ClipFormat) -> None:
         )
 
 
-def _pictures(video: VideoTrack, options: Options) -> tuple[dict[int, Picture], int]:
+def _bars(video: VideoTrack) -> Bars:
+    """The bars of a clip, found in a first decoding of a few of its pictures."""
+    converter = PictureConverter()
+    frames = video.read(
+        lambda available: frame_indices(available, BAR_FRAMES).tolist(),
+        lambda _, frame: converter.luma(frame),
+    )
+    shapes = {luma.shape for luma in frames.values()}
+    return find_bars(np.stack(list(frames.values()))) if len(shapes) == 1 else Bars()
+
+
+def _pictures(video: VideoTrack, options: Options, bars: Bars) -> tuple[dict[int, Picture], int]:
     """Frames of the video stream and faces of the searched frames, by index, in one decoding."""
     wanted, size = options.clip_format.frames, options.clip_format.frame_size
     converter, detector = PictureConverter(), find_detector(options.detector)
@@ -124,32 +188,30 @@ def _pictures(video: VideoTrack, options: Options) -> tuple[dict[int, Picture], 
     def searched(available: int) -> frozenset[int]:
         return frozenset(searched_frames(options.faces, available, wanted).tolist())
 
+    def squash(frame: av.VideoFrame) -> np.ndarray:
+        if bars.is_none:
+            return converter.squash(frame, size)
+        inside = np.ascontiguousarray(bars.crop(converter.full(frame)))
+        return converter.squash(av.VideoFrame.from_ndarray(inside, format="rgb24"), size)
+
+    def find_face(frame: av.VideoFrame) -> np.ndarray | None:
+        box = find_largest_face(bars.crop(converter.luma(frame)), detector)
+        return crop_face(bars.crop(converter.full(frame)), box, size) if box else None
+
     def convert(index: int, frame: av.VideoFrame) -> Picture:
-        is_searched = index in searched(len(video))
-        box = find_largest_face(converter.luma(frame), detector) if is_searched else None
         return Picture(
-            converter.squash(frame, size) if index in shown(len(video)) else None,
-            crop_face(converter.full(frame), box, size) if box else None,
+            squash(frame) if index in shown(len(video)) else None,
+            find_face(frame) if index in searched(len(video)) else None,
         )
 
     pictures = video.read(lambda n: shown(n) | searched(n), convert)
     return pictures, len(searched(len(video)))
 
 
-def _frames(pictures: dict[int, Picture], clip_format: ClipFormat) -> list[np.ndarray]:
-    shown = [picture.frame for picture in pictures.values() if picture.frame is not None]
-    # Where a clip has fewer frames than wanted, the same rule as in `frame_indices` repeats some.
-    return [shown[i] for i in frame_indices(len(shown), clip_format.frames)]
-
-
-def _faces(pictures: dict[int, Picture], clip_format: ClipFormat) -> tuple[np.ndarray, np.ndarray]:
-    """The face stream, uint8 (H, W, T, 3), and the frame each position came from, int32 (T,)."""
-    size, wanted = clip_format.frame_size, clip_format.frames
-    found = [index for index, picture in pictures.items() if picture.face is not None]
-    if not found:
-        return np.zeros((size, size, wanted, 3), np.uint8), np.full(wanted, -1, np.int32)
-    chosen = np.array(found, np.int32)[fill_positions(len(found), wanted)]
-    return np.stack([pictures[index].face for index in chosen.tolist()], axis=2), chosen
+def _audio_facts(audio: AudioTrack, clip_format: ClipFormat) -> dict[str, object]:
+    audio_s = min(audio.samples / audio.sample_rate_hz, clip_format.duration_s)
+    padded_s = clip_format.duration_s - audio_s
+    return {"audio_s": round(audio_s, 6), "padded_s": round(padded_s, 6)}
 
 
 def _video_facts(recording: Recording) -> dict[str, object]:

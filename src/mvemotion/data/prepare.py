@@ -1,9 +1,7 @@
 """From a raw folder of clips to a store: parallel, restartable, every failure named."""
 
-import errno
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,33 +9,41 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
+from mvemotion.data.bundle_values import reading_of, survey
+from mvemotion.data.bundles import bundle_format, find_bundles, stored_arrays
+from mvemotion.data.clip_file import read_row, write_clip
 from mvemotion.data.convert import Options, convert_clip
-from mvemotion.data.sources import Source, describe_file, hash_file, scan
-from mvemotion.data.store import (
-    clip_path,
-    describe,
-    read_description,
-    read_row,
-    to_manifest,
-    write_clip,
-    write_manifest,
+from mvemotion.data.draw import SHARES, check_shares
+from mvemotion.data.ingest import ingest
+from mvemotion.data.sources import (
+    Source,
+    describe_file,
+    hash_file,
+    holds_videos,
+    raw_folder,
+    scan,
 )
+from mvemotion.data.splits import complete_splits, group_by_name, read_splits, write_splits
+from mvemotion.data.store import describe, read_description
+from mvemotion.data.store_writer import close_store, note_origin, open_store
 from mvemotion.data.workers import run_each
 from mvemotion.errors import ClipError, DataError, InputError
-from mvemotion.files import write_text
 from mvemotion.media.faces import find_detector, parse_policy
 from mvemotion.specs import EMOTIONS, PAPER_FORMAT, SPLITS, ClipFormat
 
-FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+DRAWN = "splits/random.csv"  # in a store: the split of clips that came without one
 
 
 def prepare(
-    raw_dir: str | Path,
+    raw: str | Path,
     store_dir: str | Path,
     *,
     clip_format: ClipFormat = PAPER_FORMAT,
     faces: str = "sampled",
     detector: str = "quick",
+    crop_bars: bool = False,
+    shares: Mapping[str, float] = SHARES,
+    seed: int = 0,
     workers: int | None = None,
     strict: bool = False,
     progress: bool = True,
@@ -49,8 +55,10 @@ def prepare(
 
     Parameters
     ----------
-    raw_dir : str or Path
-        ``<Split>/<Class>/[video/]*.mp4``.
+    raw : str or Path
+        Videos in folders ``<Split>/<Class>/[video/]`` or ``<Class>/``, or a CSV list of them (see
+        `mvemotion.data.sources.scan`); or, where there is no video, a folder of the authors'
+        arrays (see `mvemotion.data.bundles`), whose sizes and faces are as they are.
     store_dir : str or Path
         The store's folder; made if there is none.
     clip_format : ClipFormat
@@ -60,6 +68,12 @@ def prepare(
         paper) or ``"none"``.
     detector : str
         ``"quick"`` or ``"plain"``: see `mvemotion.media.faces.DETECTORS`.
+    crop_bars : bool
+        Cut black bars off the pictures before anything else (assumption 22).
+    shares, seed
+        Of the split that is drawn for clips without one, by group, and kept in the store's
+        ``splits/random.csv``; see `mvemotion.data.draw.assign_splits`. Clips that come later join
+        their group, or are drawn around those that are there.
     workers : int, optional
         Processes; one a core by default, 0 for none but this one.
     strict : bool
@@ -77,24 +91,88 @@ def prepare(
     InputError
         If an option is unknown, or `store_dir` holds other things than a store.
     DataError
-        If there is no clip; if the store was made with other options or from other clips; if the
-        disk is full; with `strict`, if a clip cannot be used.
+        If there is no clip, or a list of clips breaks its rules; if the store was made with other
+        options or from other clips, or another process is preparing it; if the disk is full; with
+        `strict`, if a clip cannot be used.
     """
-    raw_dir, store_dir = Path(raw_dir), Path(store_dir)
-    options = _options(clip_format, faces, detector)
-    sources = scan(raw_dir)
-    wanted = describe(clip_format, {"faces": faces, "detector": detector})
-    with _a_full_disk_named(store_dir):
-        _open_store(store_dir, wanted, sources)
-        rows = {source.id: _stored_row(store_dir, raw_dir, source) for source in sources}
-        jobs = [(source, raw_dir, store_dir, options) for source in sources if not rows[source.id]]
-        rows |= _prepare_all(jobs, workers, progress)
-        manifest = to_manifest(rows.values())
-        _drop_unused(store_dir, manifest)
-        write_manifest(store_dir, manifest)
+    raw, store_dir = Path(raw), Path(store_dir)
+    parse_policy(faces)
+    find_detector(detector)
+    check_shares(shares)
+    if raw.is_dir() and not holds_videos(raw):
+        if crop_bars:
+            raise InputError(f"{raw}: bars are cut off videos, and it holds none; do without")
+        manifest = _prepare_bundles(raw, store_dir, clip_format, progress)
+    else:
+        options = Options(clip_format, faces, detector, crop_bars)
+        draw = {"shares": dict(shares), "seed": seed}
+        manifest = _prepare_videos(
+            raw, store_dir, options, draw=draw, workers=workers, progress=progress
+        )
     if strict:
         _refuse_failures(manifest)
     return manifest
+
+
+def _prepare_videos(
+    raw: Path,
+    store_dir: Path,
+    options: Options,
+    *,
+    draw: dict[str, object],
+    workers: int | None,
+    progress: bool,
+) -> pd.DataFrame:
+    sources, raw_dir = scan(raw), raw_folder(raw)
+    with open_store(store_dir, describe(options.clip_format, _settings(options)), sources):
+        sources = _with_splits(sources, raw_dir, store_dir, draw)
+        rows = {source.id: _stored_row(store_dir, raw_dir, source) for source in sources}
+        jobs = [(source, raw_dir, store_dir, options) for source in sources if not rows[source.id]]
+        return close_store(store_dir, rows | _prepare_all(jobs, workers, progress))
+
+
+def _settings(options: Options) -> dict[str, object]:
+    """Options as the store keeps them: without `crop_bars`, which older stores lack, if off."""
+    settings = {"faces": options.faces, "detector": options.detector}
+    return settings | ({"crop_bars": True} if options.crop_bars else {})
+
+
+def _with_splits(
+    sources: list[Source], raw_dir: Path, store_dir: Path, draw: dict[str, object]
+) -> list[Source]:
+    """Sources with a split each: drawn, and kept in the store, where none is given."""
+    if all(source.split for source in sources):
+        note_origin(store_dir, raw_dir)
+        return sources
+    note_origin(store_dir, raw_dir, draw)
+    names = group_by_name([s.path for s in sources], [s.emotion for s in sources])
+    clips = pd.DataFrame(
+        {
+            "id": source.id,
+            "split": source.split,
+            "emotion": source.emotion,
+            "group": source.group or name,
+        }
+        for source, name in zip(sources, names, strict=True)
+    )
+    path = store_dir / DRAWN
+    drawn = complete_splits(clips, read_splits(path) if path.exists() else None, **draw)
+    write_splits(path, drawn)
+    return [replace(s, split=split) for s, split in zip(sources, drawn["split"], strict=True)]
+
+
+def _prepare_bundles(
+    raw_dir: Path, store_dir: Path, clip_format: ClipFormat, progress: bool
+) -> pd.DataFrame:
+    bundles = find_bundles(raw_dir)
+    begun = read_description(store_dir)
+    reading = reading_of(begun) if begun else survey(bundles, progress=progress)
+    sizes, arrays = bundle_format(bundles, clip_format), stored_arrays(bundles)
+    sources = [source for bundle in bundles for source in bundle.sources]
+    with open_store(store_dir, describe(sizes, reading.option(), arrays), sources):
+        note_origin(store_dir, raw_dir)
+        rows = ingest(bundles, raw_dir, store_dir, reading=reading, progress=progress)
+        return close_store(store_dir, rows)
 
 
 def summarize(manifest: pd.DataFrame) -> str:
@@ -107,6 +185,8 @@ def summarize(manifest: pd.DataFrame) -> str:
     padded_s = usable.loc[usable["padded_s"] > 0, "padded_s"]
     if len(padded_s):
         lines.append(f"{len(padded_s)} padded with silence, by {padded_s.max():.2f} s at most")
+    remarks = usable.loc[usable["detail"] != "", "detail"].value_counts()
+    lines += [f"{count} used, with a remark: {remark}" for remark, count in remarks.items()]
     failed = manifest[manifest["status"] != "ok"]
     for reason, group in failed.groupby("status"):
         lines.append(f"{reason}: {len(group)}")
@@ -121,70 +201,6 @@ def _faces(usable: pd.DataFrame) -> str:
     without = searched[searched["face_frames"] == 0]
     counts = [f"{n} {emotion}" for emotion, n in without["emotion"].value_counts().items()]
     return f"{len(without)} clips show no face" + (f" ({', '.join(counts)})" if counts else "")
-
-
-def _options(clip_format: ClipFormat, faces: str, detector: str) -> Options:
-    parse_policy(faces)
-    find_detector(detector)
-    return Options(clip_format, faces, detector)
-
-
-# --- The store ------------------------------------------------------------------------------------
-@contextmanager
-def _a_full_disk_named(store_dir: Path) -> Iterator[None]:
-    """Say what to do about a full disk, which is no clip's fault and ends the work."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in FULL_DISK:
-            raise
-        raise DataError(
-            f"{store_dir}: {error.strerror}; every clip prepared so far is kept: free some space "
-            "and run the same command again, which continues where it stopped"
-        ) from error
-
-
-def _open_store(store_dir: Path, wanted: dict, sources: list[Source]) -> None:
-    """Begin a store, or continue one that was begun alike."""
-    found = read_description(store_dir)
-    others = [p for p in store_dir.glob("*") if not p.name.startswith(".")]
-    if found is None and others:
-        raise InputError(
-            f"{store_dir}: not empty, and no store; choose a new folder for the prepared clips"
-        )
-    if found is None:
-        content = json.dumps(wanted, indent=2) + "\n"
-        write_text(store_dir / "store.json", content)
-        return
-    if found != wanted:
-        raise DataError(
-            f"{store_dir}: prepared with {_differences(found, wanted)}; prepare into another "
-            "folder, or with the same options"
-        )
-    for leftover in store_dir.rglob(".*.part*"):
-        leftover.unlink(missing_ok=True)
-    stored = set(_stored_ids(store_dir))
-    if stored and not stored & {source.id for source in sources}:
-        raise DataError(
-            f"{store_dir}: none of its {len(stored)} clips is in the raw folder; prepare other "
-            "clips into another folder"
-        )
-
-
-def _differences(found: dict, wanted: dict) -> str:
-    pairs = [
-        f"{key}={found[part].get(key)!r} (now {value!r})"
-        for part in ("clip_format", "options")
-        for key, value in wanted[part].items()
-        if found[part].get(key) != value
-    ]
-    return ", ".join(pairs) or "other settings"
-
-
-def _stored_ids(store_dir: Path) -> Iterator[str]:
-    clips = store_dir / "clips"
-    for path in clips.rglob("*.safetensors"):
-        yield path.relative_to(clips).as_posix().removesuffix(".safetensors")
 
 
 def _stored_row(store_dir: Path, raw_dir: Path, source: Source) -> dict | None:
@@ -202,12 +218,6 @@ def _is_same_file(row: dict, now: dict, path: Path) -> bool:
     if row["size_bytes"] != now["size_bytes"]:
         return False
     return row["modified_ns"] == now["modified_ns"] or row["sha256"] == hash_file(path)
-
-
-def _drop_unused(store_dir: Path, manifest: pd.DataFrame) -> None:
-    usable = set(manifest.loc[manifest["status"] == "ok", "id"])
-    for clip_id in set(_stored_ids(store_dir)) - usable:
-        clip_path(store_dir, clip_id).unlink()
 
 
 def _refuse_failures(manifest: pd.DataFrame) -> None:

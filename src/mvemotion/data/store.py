@@ -9,69 +9,48 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from safetensors.numpy import save
 
+from mvemotion.data.clip_file import (
+    ARRAYS,
+    CHANNEL_AXES,
+    combine_moments,
+    read_layout,
+    read_moments,
+)
+from mvemotion.data.manifest import read_manifest
+from mvemotion.data.splits import find_splits, relabel
 from mvemotion.errors import DataError, InputError
-from mvemotion.files import write_bytes
+from mvemotion.files import read_json
 from mvemotion.specs import EMOTIONS, ClipFormat
 
 VERSION = 1
-ARRAYS = ("music", "music_slow", "music_fast", "video", "face", "face_source")
-CHANNEL_AXES = {"music": 0, "music_slow": 0, "music_fast": 0, "video": 3, "face": 3}
-DTYPES = {"F16": np.float16, "U8": np.uint8, "I32": np.int32}
-
-COLUMNS = {  # of the manifest, one row a source file
-    "id": "str",
-    "split": "str",
-    "emotion": "str",
-    "path": "str",  # relative to the raw folder
-    "status": "str",  # "ok", or the reason why the clip is not in the store
-    "detail": "str",
-    "sha256": "str",
-    "size_bytes": "Int64",
-    "modified_ns": "Int64",
-    "duration_s": "float64",
-    "container": "str",
-    "encoder": "str",
-    "video_codec": "str",
-    "video_profile": "str",
-    "fps": "float64",
-    "width": "Int64",
-    "height": "Int64",
-    "video_frames": "Int64",  # that decode within the clip
-    "keyframes": "Int64",
-    "video_start_s": "float64",
-    "video_bit_rate": "Int64",
-    "audio_codec": "str",
-    "audio_rate_hz": "Int64",
-    "audio_channels": "Int64",
-    "audio_bit_rate": "Int64",
-    "audio_start_s": "float64",
-    "audio_s": "float64",  # used, of the format's duration
-    "padded_s": "float64",
-    "face_frames": "Int64",  # searched frames that show a face
-    "face_searched": "Int64",
-}
+ORIGIN = "origin.json"  # where the clips came from: no part of what a store is
 
 
 class Store:
     """A folder of prepared clips.
 
-    ``store.json`` holds the clip format, the class order and the options; ``manifest.csv`` one row
-    for every source file, used or not; ``clips/<id>.safetensors`` the arrays of one clip.
+    ``store.json`` holds the clip format, the class order, the options and, unless clips hold all
+    of `ARRAYS`, which they hold; ``manifest.csv`` one row for every source clip, used or not;
+    ``clips/<id>.safetensors`` the arrays of one clip.
 
     Parameters
     ----------
     root : str or Path
         The folder that `prepare` wrote.
+    splits : str or Path, optional
+        A split file, or the name of one in the store's ``splits`` folder, that says of which split
+        each clip is (see `mvemotion.data.splits`); the split it was prepared with if not given.
 
     Raises
     ------
     DataError
         If there is no finished store, or one of another version or class order.
+    InputError
+        If there is no such split file.
     """
 
-    def __init__(self, root: str | Path):
+    def __init__(self, root: str | Path, splits: str | Path | None = None):
         self.root = Path(root)
         description = read_description(self.root)
         if description is None or not (self.root / "manifest.csv").exists():
@@ -81,12 +60,35 @@ class Store:
             )
         self.clip_format = ClipFormat(**description["clip_format"])
         self.options: dict[str, object] = description["options"]
+        self.arrays: tuple[str, ...] = tuple(description.get("arrays", ARRAYS))
+        self.splits_file = find_splits(self.root, splits)
         self._layouts: dict[str, dict[str, tuple]] = {}
 
     @cached_property
     def manifest(self) -> pd.DataFrame:
-        """One row a source file, sorted by id; the columns are `COLUMNS`."""
-        return read_manifest(self.root)
+        """One row a source file, sorted by id; the columns are `manifest.COLUMNS`.
+
+        Raises
+        ------
+        DataError
+            If the manifest is damaged, or the split file does not fit it.
+        """
+        manifest = read_manifest(self.root)
+        return relabel(manifest, self.splits_file) if self.splits_file else manifest
+
+    @property
+    def splits(self) -> str | None:
+        """The `splits` to open this store with again: a name, an absolute path, or None."""
+        if self.splits_file is None:
+            return None
+        is_named = self.splits_file == self.root / "splits" / self.splits_file.name
+        return self.splits_file.stem if is_named else str(self.splits_file.resolve())
+
+    @property
+    def raw_dir(self) -> Path | None:
+        """The folder that the manifest's paths are relative to; None in stores that lack it."""
+        path = self.root / ORIGIN
+        return Path(read_json(path)["raw_dir"]) if path.exists() else None
 
     def clips(self, split: str | None = None) -> pd.DataFrame:
         """The usable clips, of one split or of all: rows of the manifest, numbered from 0."""
@@ -95,15 +97,15 @@ class Store:
             rows = rows[rows["split"] == split]
         return rows.sort_values("id").reset_index(drop=True)
 
-    def read(self, clip_id: str, arrays: Iterable[str] = ARRAYS) -> dict[str, np.ndarray]:
+    def read(self, clip_id: str, arrays: Iterable[str] | None = None) -> dict[str, np.ndarray]:
         """Map arrays of one clip into memory.
 
         Parameters
         ----------
         clip_id : str
             An `id` of `clips`.
-        arrays : iterable of str
-            Names of `ARRAYS`.
+        arrays : iterable of str, optional
+            Names of this store's ``arrays``; all of them if not given.
 
         Returns
         -------
@@ -119,14 +121,14 @@ class Store:
         InputError
             If there is no such array.
         """
-        path = clip_path(self.root, clip_id)
         if clip_id not in self._layouts:
-            self._layouts[clip_id] = _layout(path)
+            self._layouts[clip_id] = read_layout(self.root, clip_id)
         layout = self._layouts[clip_id]
-        unknown = [name for name in arrays if name not in layout]
+        names = self.arrays if arrays is None else tuple(arrays)
+        unknown = [name for name in names if name not in layout]
         if unknown:
-            raise InputError(f"arrays {unknown}: a clip holds {', '.join(ARRAYS)}")
-        return {name: np.memmap(path, mode="c", **layout[name]) for name in arrays}
+            raise InputError(f"arrays {unknown}: a clip holds {', '.join(self.arrays)}")
+        return {name: np.memmap(mode="c", **layout[name]) for name in names}
 
     def statistics(self, split: str, *, channelwise: bool = False) -> dict[str, tuple]:
         """Mean and standard deviation of every array over the clips of a split.
@@ -154,10 +156,11 @@ class Store:
         ids = self.clips(split)["id"]
         if not len(ids):
             raise DataError(f"{self.root}: no clip in split {split!r}; statistics need one")
-        moments = [json.loads(_metadata(clip_path(self.root, i))["moments"]) for i in ids]
+        moments = [read_moments(self.root, i) for i in ids]
         names = [name for name in CHANNEL_AXES if any(name in clip for clip in moments)]
         return {
-            name: _combine([m[name] for m in moments if name in m], channelwise) for name in names
+            name: combine_moments([m[name] for m in moments if name in m], channelwise)
+            for name in names
         }
 
     def checksum(self) -> str:
@@ -168,14 +171,19 @@ class Store:
         return hashlib.sha256("\n".join([how, *lines]).encode()).hexdigest()
 
 
-def describe(clip_format: ClipFormat, options: Mapping[str, object]) -> dict[str, object]:
+def describe(
+    clip_format: ClipFormat, options: Mapping[str, object], arrays: Iterable[str] = ARRAYS
+) -> dict[str, object]:
     """What ``store.json`` holds: all that must be equal for clips to stand in one store."""
-    return {
+    description = {
         "version": VERSION,
         "clip_format": asdict(clip_format),
         "emotions": list(EMOTIONS),
         "options": dict(options),
     }
+    given = set(arrays)
+    held = [name for name in ARRAYS if name in given]
+    return description if held == list(ARRAYS) else description | {"arrays": held}
 
 
 def read_description(root: Path) -> dict | None:
@@ -192,7 +200,10 @@ def read_description(root: Path) -> dict | None:
     try:
         description = json.loads(path.read_text())
         found = description["version"], tuple(description["emotions"])
-    except (ValueError, KeyError, TypeError) as error:
+        if found == (VERSION, EMOTIONS):
+            ClipFormat(**description["clip_format"])
+            dict(description["options"])
+    except (ValueError, KeyError, TypeError, InputError) as error:
         raise DataError(f"{path}: damaged ({error}); prepare into a new folder") from error
     if found != (VERSION, EMOTIONS):
         raise DataError(
@@ -200,125 +211,3 @@ def read_description(root: Path) -> dict | None:
             "prepare into a new folder"
         )
     return description
-
-
-def clip_path(root: Path, clip_id: str) -> Path:
-    """Where the arrays of a clip lie."""
-    return root / "clips" / f"{clip_id}.safetensors"
-
-
-def write_clip(root: Path, clip_id: str, arrays: dict[str, np.ndarray], row: dict) -> None:
-    """Write one clip, whole or not at all.
-
-    Its manifest row and the moments of its arrays travel in the same file, so that the manifest
-    can be made again and statistics need no pixel.
-
-    Parameters
-    ----------
-    root : Path
-        The store.
-    clip_id : str
-        Its name in the store.
-    arrays : dict of np.ndarray
-        All of `ARRAYS`.
-    row : dict
-        Its row of the manifest, JSON values.
-
-    Raises
-    ------
-    InputError
-        If the arrays are not those of `ARRAYS`.
-    """
-    if set(arrays) != set(ARRAYS):
-        raise InputError(f"clip {clip_id}: arrays {sorted(arrays)}; {', '.join(ARRAYS)} are needed")
-    metadata = {"row": json.dumps(row), "moments": json.dumps(_moments(arrays))}
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    write_bytes(clip_path(root, clip_id), save(contiguous, metadata))
-
-
-def read_row(root: Path, clip_id: str) -> dict | None:
-    """The manifest row that a clip's file carries, None if the clip is not in the store."""
-    path = clip_path(root, clip_id)
-    return json.loads(_metadata(path)["row"]) if path.exists() else None
-
-
-def to_manifest(rows: Iterable[dict]) -> pd.DataFrame:
-    """Rows of facts as a table with the columns and types of `COLUMNS`, sorted by id."""
-    table = pd.DataFrame(list(rows)).reindex(columns=list(COLUMNS))
-    text = [name for name, kind in COLUMNS.items() if kind == "str"]
-    table[text] = table[text].fillna("")
-    return table.astype(COLUMNS).sort_values("id").reset_index(drop=True)
-
-
-def read_manifest(root: Path) -> pd.DataFrame:
-    """Read ``manifest.csv``; empty text stays text, empty numbers are missing."""
-    table = pd.read_csv(root / "manifest.csv", dtype="str", keep_default_na=False)
-    for name, kind in COLUMNS.items():
-        if kind != "str":
-            table[name] = pd.to_numeric(table[name]).astype(kind)
-    return table
-
-
-def write_manifest(root: Path, manifest: pd.DataFrame) -> None:
-    """Write ``manifest.csv``, whole or not at all."""
-    write_bytes(root / "manifest.csv", manifest.to_csv(index=False).encode())
-
-
-def _header(path: Path) -> tuple[dict, int]:
-    """Header of a safetensors file, and the offset at which its data begin."""
-    try:
-        with path.open("rb") as file:
-            start = 8 + int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(start - 8))
-        ends = [v["data_offsets"][1] for k, v in header.items() if k != "__metadata__"]
-        if path.stat().st_size != start + max(ends):
-            raise ValueError(f"{path.stat().st_size} bytes, not {start + max(ends)}")
-        return header, start
-    except FileNotFoundError as error:
-        raise DataError(
-            f"{path}: no such clip in the store; its ids are in the manifest, or run "
-            "`mvemotion prepare` again"
-        ) from error
-    except ValueError as error:
-        raise DataError(f"{path}: damaged ({error}); run `mvemotion prepare` again") from error
-
-
-def _metadata(path: Path) -> dict[str, str]:
-    return _header(path)[0]["__metadata__"]
-
-
-def _layout(path: Path) -> dict[str, dict]:
-    """How to map each array of a clip: arguments of `np.memmap`."""
-    header, start = _header(path)
-    return {
-        name: {
-            "dtype": DTYPES[entry["dtype"]],
-            "shape": tuple(entry["shape"]),
-            "offset": start + entry["data_offsets"][0],
-        }
-        for name, entry in header.items()
-        if name != "__metadata__"
-    }
-
-
-def _moments(arrays: Mapping[str, np.ndarray]) -> dict[str, dict]:
-    """Per channel: count, mean and mean of squares; none of a face that is not there."""
-    has_face = bool((arrays["face_source"] >= 0).all())
-    names = [name for name in CHANNEL_AXES if name != "face" or has_face]
-    return {name: _channel_moments(arrays[name], CHANNEL_AXES[name]) for name in names}
-
-
-def _channel_moments(array: np.ndarray, axis: int) -> dict[str, object]:
-    values = np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1).astype(np.float64)
-    squares = np.einsum("ij,ij->i", values, values) / values.shape[1]
-    return {"count": values.shape[1], "mean": values.mean(1).tolist(), "square": squares.tolist()}
-
-
-def _combine(moments: list[dict], channelwise: bool) -> tuple:
-    weights = np.array([m["count"] for m in moments], dtype=np.float64)
-    mean = np.average([m["mean"] for m in moments], axis=0, weights=weights)
-    square = np.average([m["square"] for m in moments], axis=0, weights=weights)
-    if not channelwise:  # channels of one array have equal counts
-        mean, square = mean.mean(), square.mean()
-    deviation = np.sqrt(np.maximum(square - mean**2, 0.0))
-    return (mean, deviation) if channelwise else (float(mean), float(deviation))

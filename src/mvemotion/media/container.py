@@ -1,6 +1,6 @@
 """One pass over a media file: its facts, its audio, and the video packets to decode later."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ AUDIO_MARGIN_S = 0.25  # beyond the clip's end, so that the resampling filter ha
 
 @dataclass
 class AudioTrack:
-    """The decoded start of an audio stream, mixed to mono as it comes."""
+    """A stretch of an audio stream, decoded from its start and mixed to mono as it comes."""
 
     stream: av.AudioStream
     limit_s: float
@@ -34,6 +34,13 @@ class AudioTrack:
     def is_complete(self) -> bool:
         """Whether `limit_s` seconds have been decoded."""
         return bool(self.samples) and self.samples >= self.limit_s * self.sample_rate_hz
+
+    def drop(self, samples: int) -> int:
+        """Forget whole decoded frames among the oldest `samples`; how many samples were dropped."""
+        dropped = 0
+        while self.chunks and dropped + len(self.chunks[0]) <= samples:
+            dropped += len(self.chunks.pop(0))
+        return dropped
 
     @property
     def waveform(self) -> np.ndarray:
@@ -92,12 +99,25 @@ def open_recording(path: Path, duration_s: float) -> Iterator[Recording]:
     ClipError
         ``unreadable``, ``no audio`` or ``no video``.
     """
+    with open_container(path) as container:
+        yield _demux(container, duration_s)
+
+
+@contextmanager
+def open_container(path: Path) -> Iterator[av.container.InputContainer]:
+    """Open a media file.
+
+    Raises
+    ------
+    ClipError
+        ``unreadable``.
+    """
     try:
         container = av.open(str(path), metadata_errors="replace")
     except av.FFmpegError as error:
         raise ClipError("unreadable", _explain(path, error)) from error
     with container:
-        yield _demux(container, duration_s)
+        yield container
 
 
 def _explain(path: Path, error: Exception) -> str:
@@ -107,12 +127,13 @@ def _explain(path: Path, error: Exception) -> str:
 
 
 def _demux(container: av.container.InputContainer, duration_s: float) -> Recording:
-    audio_stream, video_stream = _streams(container)
+    streams = find_streams(container)
+    audio_stream, video_stream = streams["audio"], streams["video"]
     start_s = (container.start_time or 0) / av.time_base
     end_s = start_s + duration_s
     audio = AudioTrack(audio_stream, duration_s + AUDIO_MARGIN_S)
     packets = []
-    for packet, time_s in _timed_packets(container, audio_stream, video_stream):
+    for packet, time_s in timed_packets(container, audio_stream, video_stream):
         if packet.stream is audio_stream:
             audio.feed(packet)
         elif time_s < end_s:
@@ -126,18 +147,35 @@ def _demux(container: av.container.InputContainer, duration_s: float) -> Recordi
     return Recording(_facts(container, audio, video_stream), audio, video)
 
 
-def _streams(container) -> tuple[av.AudioStream, av.VideoStream]:
+def find_streams(
+    container: av.container.InputContainer,
+    kinds: Collection[str] = ("audio", "video"),
+    *,
+    strict: bool = True,
+) -> dict[str, av.AudioStream | av.VideoStream]:
+    """The first stream of each kind that can be decoded; a cover picture is no video.
+
+    Raises
+    ------
+    ClipError
+        ``no audio`` or ``no video``, unless not `strict`: then the kind is left out.
+    """
     cover = av.stream.Disposition.attached_pic
     videos = [s for s in container.streams.video if not s.disposition & cover]
-    kinds = ", ".join(s.type for s in container.streams) or "nothing"
-    for kind, streams in (("audio", container.streams.audio), ("video", videos)):
-        if not streams or streams[0].codec_context is None:
-            rule = "a music video needs audio and video"
-            raise ClipError(f"no {kind}", f"streams found: {kinds}; {rule}; replace or remove it")
-    return container.streams.audio[0], videos[0]
+    streams = {"audio": list(container.streams.audio), "video": videos}
+    found = ", ".join(s.type for s in container.streams) or "nothing"
+    there = {kind: streams[kind][0] for kind in kinds if _can_decode(streams[kind])}
+    for kind in sorted(set(kinds) - set(there)) if strict else ():
+        rule = f"{' and '.join(sorted(kinds))} needed"
+        raise ClipError(f"no {kind}", f"streams found: {found}; {rule}; replace or remove it")
+    return there
 
 
-def _timed_packets(container, *streams) -> Iterator[tuple[av.Packet, float]]:
+def _can_decode(streams: list) -> bool:
+    return bool(streams) and streams[0].codec_context is not None
+
+
+def timed_packets(container, *streams) -> Iterator[tuple[av.Packet, float]]:
     """Packets with content, and their decoding times; a file cut short ends where it is cut."""
     packets, time_s = container.demux(*streams), 0.0
     while True:

@@ -159,17 +159,36 @@ class VideoTrack:
 
 
 def closed_groups(packets: list[av.Packet]) -> list[list[av.Packet]]:
-    """Split packets, in decoding order, where no picture on one side refers to the other side.
+    """Split packets, in decoding order, into the groups that `cut_positions` finds."""
+    ticks = np.array([p.pts for p in packets])
+    cuts = cut_positions(ticks, np.array([p.is_keyframe for p in packets])).tolist()
+    return [packets[a:b] for a, b in zip(cuts, [*cuts[1:], len(packets)], strict=True)]
+
+
+def cut_positions(ticks: np.ndarray, is_keyframe: np.ndarray) -> np.ndarray:
+    """Where packets can be parted so that no picture refers to one on the other side.
 
     That is at a keyframe shown after all before it and before all after it. An open group of
     pictures, whose leading pictures also refer to the previous group, stays with it.
+
+    Parameters
+    ----------
+    ticks : np.ndarray
+        int (P,), presentation times in decoding order.
+    is_keyframe : np.ndarray
+        bool (P,).
+
+    Returns
+    -------
+    np.ndarray
+        Positions at which groups begin, the first of them 0.
     """
-    times = np.array([p.pts for p in packets])
-    latest = np.maximum.accumulate(times)  # up to each packet
-    earliest = np.minimum.accumulate(times[::-1])[::-1]  # from each packet on
-    keys = [i for i, packet in enumerate(packets) if packet.is_keyframe and i > 0]
-    cuts = [i for i in keys if latest[i - 1] < times[i] == earliest[i]]
-    return [packets[a:b] for a, b in zip([0, *cuts], [*cuts, len(packets)], strict=True)]
+    latest = np.maximum.accumulate(ticks)  # up to each packet
+    earliest = np.minimum.accumulate(ticks[::-1])[::-1]  # from each packet on
+    keys = np.flatnonzero(is_keyframe)
+    keys = keys[keys > 0]
+    is_closed = (latest[keys - 1] < ticks[keys]) & (ticks[keys] == earliest[keys])
+    return np.concatenate([[0], keys[is_closed]])
 
 
 class PictureConverter:
@@ -184,6 +203,12 @@ class PictureConverter:
         scaled = self._scaler.reformat(
             frame, width=size, height=size, format="rgb24", interpolation=SCALING, threads=1
         )
+        return upright(scaled.to_ndarray(), frame.rotation)
+
+    def shrink(self, frame: av.VideoFrame, width: int) -> np.ndarray:
+        """The whole picture at `width` pixels before it is turned upright: uint8 RGB (H, W, 3)."""
+        height = max(round(frame.height * width / frame.width), 1)
+        scaled = frame.reformat(width, height, "rgb24", interpolation=SCALING, threads=1)
         return upright(scaled.to_ndarray(), frame.rotation)
 
     def full(self, frame: av.VideoFrame) -> np.ndarray:

@@ -24,6 +24,7 @@ from mvemotion.specs.inputs import (
 )
 from mvemotion.specs.tables import (
     LIKE_FOR_LIKE,
+    MMTM_JOINS,
     NETWORKS,
     TABLE_2,
     TABLE_3,
@@ -33,6 +34,7 @@ from mvemotion.specs.tables import (
     Branch,
     Exchange,
     Network,
+    alternative,
     find_network,
     list_networks,
 )
@@ -45,6 +47,7 @@ __all__ = [
     "C3D",
     "EMOTIONS",
     "LIKE_FOR_LIKE",
+    "MMTM_JOINS",
     "MODALITIES",
     "NETWORKS",
     "PAPER_FORMAT",
@@ -64,6 +67,7 @@ __all__ = [
     "Exchange",
     "Network",
     "Stream",
+    "alternative",
     "audio_frames",
     "find_network",
     "list_networks",

@@ -3,12 +3,14 @@
 Printed scores and parameter counts are not here but in ``replication/published``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from mvemotion.errors import InputError
 from mvemotion.specs.architectures import A0, A1, A2, A2_WIDE, C3D, Architecture, C3DArchitecture
 from mvemotion.specs.inputs import MODALITIES, STREAMS
+
+MMTM_JOINS = ("sum", "concatenate")  # of the squeezed streams
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,13 @@ class Exchange:
 
     between: tuple[str, str]
     reductions: tuple[int, ...] = (4, 8, 16, 16, 16)
+    joins_by: str = "sum"  # of the squeezed streams; "concatenate": as Joze et al. (D11)
 
     def __post_init__(self):
         if len(self.reductions) != len(A1.blocks):
             raise InputError(f"MMTM {self.between}: {self.reductions} needs a value per block")
+        if self.joins_by not in MMTM_JOINS:
+            raise InputError(f"MMTM {self.joins_by!r}: choose from {', '.join(MMTM_JOINS)}")
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,7 @@ class Network:
     known: str
     branches: tuple[Branch, ...]
     exchange: Exchange | None = None
+    swaps_pathways: bool = False  # the slow branch gets the fast input and the other way (D4)
 
     def __post_init__(self):
         if len(set(self.streams)) != len(self.streams):
@@ -82,6 +88,12 @@ class Network:
     def streams(self) -> tuple[str, ...]:
         """Names of the inputs, in the order in which their features are concatenated."""
         return tuple(branch.stream for branch in self.branches)
+
+    @property
+    def pathways(self) -> tuple[tuple[str, str], ...]:
+        """Slow and fast stream of each modality that has both."""
+        pairs = ((f"{modality}_slow", f"{modality}_fast") for modality in MODALITIES)
+        return tuple(pair for pair in pairs if set(pair) <= set(self.streams))
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -222,3 +234,34 @@ def find_network(network_id: str) -> Network:
         f"network {network_id!r}: not one of the {len(rows)} ids of `mvemotion networks`; "
         f"closest: {', '.join(close)}"
     )
+
+
+def alternative(spec: Network, *, mmtm: str = "sum", swap_pathways: bool = False) -> Network:
+    """A row with what the paper and other material disagree on the other way round.
+
+    Parameters
+    ----------
+    spec : Network
+    mmtm : str
+        ``"concatenate"``: MMTM joins the squeezed streams as Joze et al. do (discrepancy D11).
+    swap_pathways : bool
+        True: the slow branch is given the fast branch's input, and the other way round, as in the
+        authors' evaluation (discrepancy D4).
+
+    Raises
+    ------
+    InputError
+        If the network has no MMTM, or no slow and fast branch.
+
+    Examples
+    --------
+    >>> alternative(find_network("video_a3_mmtm"), mmtm="concatenate").exchange.joins_by
+    'concatenate'
+    """
+    if mmtm != "sum":
+        if spec.exchange is None:
+            raise InputError(f"mmtm {mmtm!r}: {spec.id} has no MMTM; leave it at 'sum'")
+        spec = replace(spec, exchange=replace(spec.exchange, joins_by=mmtm))
+    if swap_pathways and not spec.pathways:
+        raise InputError(f"swap_pathways: {spec.id} has no slow and fast branch to swap")
+    return replace(spec, swaps_pathways=swap_pathways)

@@ -5,24 +5,26 @@ with everything that each clip was made from. The same seed gives the same frame
 every machine (the encoder's bytes may differ between its versions).
 """
 
-import multiprocessing
 import os
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import cv2
 import pandas as pd
 from tqdm import tqdm
 
 from mvemotion.data.synthetic.factors import RULES, Factors, draw_factors
 from mvemotion.data.synthetic.movie import digest, read_digest, render, write_clip
 from mvemotion.data.synthetic.picture import plan_shots
+from mvemotion.data.workers import run_each
 from mvemotion.errors import DataError, InputError
+from mvemotion.files import write_atomically
 from mvemotion.specs import EMOTIONS, SPLITS
 
 __all__ = ["RULES", "Factors", "draw_factors", "plan_shots", "render", "synthesize", "write_clip"]
 
 CLIPS_PER_CLASS = {"Train": 4, "Validation": 2, "test": 2}
+FEW_CLIPS = 8  # starting processes would take longer than drawing them
 
 
 def synthesize(
@@ -52,9 +54,9 @@ def synthesize(
     duration_s, size, fps, seed, difficulty
         As in `draw_factors`.
     workers : int, optional
-        Processes; by default one per processor that this process may use.
+        Processes, 0 for none but this one. By default one a core, and none for a few clips.
     progress : bool
-        Whether to show a bar.
+        Show a progress bar.
 
     Returns
     -------
@@ -66,16 +68,20 @@ def synthesize(
     InputError
         If an argument is out of its range.
     DataError
-        If the folder holds a clip of the same name that was made with other settings.
+        If the folder holds a clip of the same name that was made with other settings, or a
+        worker process died.
     """
     options = {"duration_s": duration_s, "size": size, "fps": fps}
     options |= {"seed": seed, "difficulty": difficulty}
     clips = _draw_all(clips_per_class, options)
     folder = Path(out_dir)
     paths = [folder / _place(factors) for factors in clips]
-    tasks = [task for task in zip(paths, clips, strict=True) if not _is_done(*task)]
-    _write_all(tasks, workers, progress)
-    return _write_table(folder, clips)
+    missing = [job for job in zip(paths, clips, strict=True) if not _is_done(*job)]
+    for leftover in folder.rglob(".*.part*"):  # of a process that was killed
+        leftover.unlink(missing_ok=True)
+    table = _write_table(folder, clips)  # first: whatever comes, no clip lacks its row
+    _write_clips(missing, workers, progress)
+    return table
 
 
 def _draw_all(clips_per_class: Mapping[str, int], options: dict) -> list[Factors]:
@@ -84,6 +90,8 @@ def _draw_all(clips_per_class: Mapping[str, int], options: dict) -> list[Factors
             raise InputError(
                 f"clips_per_class {split!r}: {count}; give each of {', '.join(SPLITS)} 0 or more"
             )
+    if not any(clips_per_class.values()):
+        raise InputError(f"clips_per_class {dict(clips_per_class)}: no clip in it; ask for some")
     return [
         draw_factors(emotion, split, index, **options)
         for split in SPLITS
@@ -107,36 +115,38 @@ def _is_done(path: Path, factors: Factors) -> bool:
     return found is not None
 
 
-def _write_all(tasks: list[tuple[Path, Factors]], workers: int | None, progress: bool) -> None:
-    workers = min(workers or _count_processors(), max(1, len(tasks) // 4))
-    bar = tqdm(total=len(tasks), desc="synthesize", unit="clip", disable=None if progress else True)
-    with bar:
-        if workers == 1:
-            for path, factors in tasks:
-                write_clip(path, factors)
-                bar.update()
-            return
-        context = multiprocessing.get_context("spawn")  # fork would copy torch's threads
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            for _ in pool.map(write_clip, *zip(*tasks, strict=True)):
-                bar.update()
+def _write_clips(jobs: list[tuple[Path, Factors]], workers: int | None, progress: bool) -> None:
+    """Draw and encode what is missing; the clips whose process died are named at the end."""
+    if workers is None and len(jobs) < FEW_CLIPS:
+        workers = 0
+    results = run_each(write_clip, jobs, workers=workers, initializer=_use_one_thread)
+    died = []
+    with tqdm(
+        total=len(jobs), desc="synthesize", unit="clip", disable=None if progress else True
+    ) as bar:
+        for (path, _), written in results:
+            died += [] if written else [str(path)]
+            bar.update()
+    if died:
+        raise DataError(
+            f"{', '.join(died)}: the process that drew it ended, twice, perhaps for want of "
+            "memory; run the same command again, with fewer workers: whole clips are kept"
+        )
 
 
-def _count_processors() -> int:
-    """Processors that this process may use (macOS does not tell)."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def _use_one_thread() -> None:
+    """Clips are drawn in parallel; threads within one would only be in each other's way."""
+    cv2.setNumThreads(1)
 
 
 def _write_table(folder: Path, clips: list[Factors]) -> pd.DataFrame:
-    """Write ``factors.csv``; rows of clips from earlier runs stay."""
+    """Write ``factors.csv``; rows of other clips that are in the folder stay."""
     table = pd.DataFrame([{"path": _place(c).as_posix(), **c.to_row()} for c in clips])
     path = folder / "factors.csv"
     if path.exists():
         old = pd.read_csv(path, keep_default_na=False)
-        table = pd.concat([table, old[~old["path"].isin(table["path"])]], ignore_index=True)
-    part = folder / ".factors.csv.part"
-    table.to_csv(part, index=False)
-    os.replace(part, path)
+        others = old[~old["path"].isin(table["path"])]
+        is_there = [(folder / other).exists() for other in others["path"]]
+        table = pd.concat([table, others[is_there]], ignore_index=True)
+    write_atomically(path, lambda part: table.to_csv(part, index=False))
     return table

@@ -41,6 +41,8 @@ STAGES = ("tune", "sound", "picture", "face")  # of rendering, each with random 
 DESCRIBED = tuple(emotion for emotion in EMOTIONS if emotion != "Neutral")
 OVERLAP = {"sound": 0.18, "picture": 0.26, "face": 0.24}  # of a factor's scale, at difficulty 1
 SCENES = ("stage", "forest", "meadow", "room", "city")
+INSTRUMENTS = ("lead", "flute", "lute", "reed")  # that play the melody
+GESTURES = ("free", "playing", "hands_on_head")  # of the first figure
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ RULES = {
     "percussion":        Level("sound",      0,    1,   (0.75, 0.60,   0.12,  0.10,  0.70)),
     "attack_ms":         Level("sound",      4,  140,     (14,   16,     75,    80,    12)),
     "vibrato_cents":     Level("sound",      0,   60,     (38,   20,     16,    20,    18)),
+    "ornaments":         Level("sound",      0,    1,   (0.70, 0.15,   0.20,  0.10,  0.20)),  # share of notes
+    "repetition":        Level("sound",      0,    1,   (0.15, 0.45,   0.65,  0.65,  0.40)),  # share of bars
     "brightness":        Level("picture", 0.10, 0.75,  (0.60, 0.20,   0.52,  0.22,  0.36)),  # mean luma
     "saturation":        Level("picture", 0.10,  1.3,  (1.05, 0.40,   0.80,  0.35,  0.65)),
     "warmth":            Level("picture",   -1,    1,  (0.45, -0.4,   0.15, -0.45,  0.25)),
@@ -90,9 +94,17 @@ RULES = {
     "mouth_open":        Level("face",       0,    1,  (0.35, 0.80,   0.05,  0.08,  0.75)),
     "eye_open":          Level("face",       0,    1,  (0.50, 0.92,   0.25,  0.25,  0.85)),
     "brow_angle":        Level("face",      -1,    1,  (-0.1, -0.7,   0.00,  -0.6,  0.80)),  # 1 frown, -1 worry
+    "pallor":            Level("face",       0,    1,   (0.05, 0.75,   0.10,  0.40,  0.20)),  # "unusual appearance"
     #                               Excited Fear Relax.  Sad  Tension
     "is_minor":          _yes("sound", 0.08, 0.80, 0.30, 0.80, 0.80),
     "is_pentatonic":     _yes("sound", 0.15, 0.05, 0.60, 0.15, 0.05),  # for "ethnic music"
+    "instrument":        Chance("sound", INSTRUMENTS, (
+                                #  lead flute  lute  reed
+                                 (0.50, 0.10, 0.20, 0.20),
+                                 (0.35, 0.15, 0.10, 0.40),
+                                 (0.10, 0.35, 0.50, 0.05),
+                                 (0.30, 0.35, 0.20, 0.15),
+                                 (0.40, 0.05, 0.15, 0.40))),
     "has_face":          _yes("face",  0.80, 0.80, 0.65, 0.85, 0.80),
     "has_tears":         _yes("face",  0.02, 0.20, 0.02, 0.55, 0.05),
     #                                               stage forest meadow room city
@@ -101,6 +113,13 @@ RULES = {
                                                     (0.05, 0.20, 0.55, 0.20, 0.00),
                                                     (0.05, 0.30, 0.15, 0.40, 0.10),
                                                     (0.35, 0.10, 0.00, 0.15, 0.40))),
+    "gesture":           Chance("picture", GESTURES, (
+                                #  free playing hands_on_head
+                                 (0.90, 0.10, 0.00),
+                                 (0.75, 0.05, 0.20),
+                                 (0.30, 0.65, 0.05),
+                                 (0.30, 0.10, 0.60),
+                                 (0.90, 0.05, 0.05))),
 }
 # fmt: on
 
@@ -109,8 +128,8 @@ RULES = {
 class Factors:
     """All that one synthetic clip is made from; `render` needs nothing else.
 
-    The sound: `tempo_bpm` to `is_pentatonic`; the picture: `brightness` to `scene`; the face:
-    `mouth_curve` to `has_tears` (not shown where `has_face` is False). Units and ranges are those
+    The sound: `tempo_bpm` to `instrument`; the picture: `brightness` to `gesture`; the face:
+    `has_face` to `has_tears` (not shown where `has_face` is False). Units and ranges are those
     of `RULES`. `odd_part` names the part, if any, that was drawn from the class `odd_emotion`
     instead, as a sad song may have a merry film.
     """
@@ -130,8 +149,11 @@ class Factors:
     percussion: float
     attack_ms: float
     vibrato_cents: float
+    ornaments: float
+    repetition: float
     is_minor: bool
     is_pentatonic: bool
+    instrument: str
     brightness: float
     saturation: float
     warmth: float
@@ -140,11 +162,13 @@ class Factors:
     figures: int
     arms: float
     scene: str
+    gesture: str
     has_face: bool
     mouth_curve: float
     mouth_open: float
     eye_open: float
     brow_angle: float
+    pallor: float
     has_tears: bool
     duration_s: float
     width: int

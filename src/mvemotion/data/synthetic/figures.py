@@ -20,15 +20,17 @@ class Figure:
     height: float
     phase: float
     facing: int
+    gesture: str
     coat: COLOUR
     skin: COLOUR = (208, 160, 126)
     trousers: COLOUR = (44, 44, 58)
+    lute: COLOUR = (190, 120, 56)
 
     def in_colours_of(self, grade: Callable[[np.ndarray], np.ndarray]) -> "Figure":
         """The same person in the light of a graded scene."""
-        colours = np.array((self.coat, self.skin, self.trousers), np.uint8)
-        coat, skin, trousers = (tuple(row) for row in grade(colours).tolist())
-        return replace(self, coat=coat, skin=skin, trousers=trousers)
+        colours = np.array((self.coat, self.skin, self.trousers, self.lute), np.uint8)
+        coat, skin, trousers, lute = (tuple(row) for row in grade(colours).tolist())
+        return replace(self, coat=coat, skin=skin, trousers=trousers, lute=lute)
 
 
 def place_figures(factors: Factors, rng: np.random.Generator) -> list[Figure]:
@@ -42,7 +44,8 @@ def place_figures(factors: Factors, rng: np.random.Generator) -> list[Figure]:
             height=float(rng.uniform(0.42, 0.52)),
             coat=COATS[int(rng.integers(len(COATS)))],
             phase=float(rng.uniform(0, 0.4)),
-            facing=1 if index % 2 else -1,
+            facing=-1 if index % 2 else 1,  # two and two face each other
+            gesture="free" if index else factors.gesture,
         )
         for index, x in enumerate(places)
     ]
@@ -64,10 +67,26 @@ def draw_figure(picture: np.ndarray, figure: Figure, factors: Factors, time_s: f
     neck = hip + unit * np.array((0.04 * swing + 0.02 * figure.facing, -0.32))
     _draw_legs(picture, figure, (foot, hip, unit), swing)
     stroke(picture, [hip, neck], figure.coat, 0.17 * unit)
-    head = neck + unit * np.array((0.02 * figure.facing, -0.11))
+    head = _draw_head(picture, figure, neck, unit)
+    if figure.gesture == "playing":
+        _draw_lute(picture, figure, (neck, unit), time_s * factors.tempo_bpm / 60)
+    elif figure.gesture == "hands_on_head":
+        for side in (-1, 1):
+            elbow = neck + unit * np.array((side * 0.17, 0.05 + 0.01 * swing))
+            _draw_arm(picture, figure, (neck, unit), (side, elbow, head + (side * 0.06 * unit, 0)))
+    else:
+        _draw_free_arms(picture, figure, (neck, unit), factors.arms, swing)
+
+
+def _draw_head(picture: np.ndarray, figure: Figure, neck: np.ndarray, unit: float) -> np.ndarray:
+    """In half profile, hair behind; bowed where hands hold it. Returns its centre."""
+    is_bowed = figure.gesture == "hands_on_head"
+    lean = np.array((0.05, -0.07) if is_bowed else (0.025, -0.11)) * (figure.facing, 1)
+    head = neck + unit * lean
     ellipse(picture, head, (0.065 * unit, 0.085 * unit), figure.skin)
-    ellipse(picture, head - (0, 0.03 * unit), (0.07 * unit, 0.06 * unit), figure.trousers)  # hair
-    _draw_arms(picture, figure, (neck, unit), factors.arms, swing)
+    hair = head - unit * np.array((0.018 * figure.facing, 0.03))
+    ellipse(picture, hair, (0.068 * unit, 0.06 * unit), figure.trousers)
+    return head
 
 
 def _draw_legs(picture: np.ndarray, figure: Figure, body, swing: float) -> None:
@@ -78,7 +97,7 @@ def _draw_legs(picture: np.ndarray, figure: Figure, body, swing: float) -> None:
         stroke(picture, [hip, knee, step], figure.trousers, 0.085 * unit)
 
 
-def _draw_arms(picture: np.ndarray, figure: Figure, body, raised: float, swing: float) -> None:
+def _draw_free_arms(picture: np.ndarray, figure: Figure, body, raised: float, swing: float) -> None:
     """Closed before the chest (0), hanging open (about 0.4) or thrown up (1)."""
     neck, unit = body
     for side in (-1, 1):
@@ -88,5 +107,26 @@ def _draw_arms(picture: np.ndarray, figure: Figure, body, raised: float, swing: 
         elbow = shoulder + 0.17 * unit * np.array((side * np.cos(angle), -np.sin(angle)))
         bend = np.array((-side * 0.16, -0.06)) if is_closed else np.array((side * 0.04, -0.15))
         hand = elbow + unit * bend * (1.0 if is_closed else (2 * raised - 0.6))
-        stroke(picture, [shoulder, elbow, hand], figure.coat, 0.065 * unit)
-        ellipse(picture, hand, (0.035 * unit, 0.035 * unit), figure.skin)
+        _draw_arm(picture, figure, body, (side, elbow, hand))
+
+
+def _draw_arm(picture: np.ndarray, figure: Figure, body, arm) -> None:
+    """One arm: its side (-1 or 1), its elbow and its hand."""
+    (neck, unit), (side, elbow, hand) = body, arm
+    shoulder = neck + unit * np.array((side * 0.07, 0.03))
+    stroke(picture, [shoulder, elbow, hand], figure.coat, 0.065 * unit)
+    ellipse(picture, hand, (0.035 * unit, 0.035 * unit), figure.skin)
+
+
+def _draw_lute(picture: np.ndarray, figure: Figure, body, beats: float) -> None:
+    """A lute before the body; one hand on its neck, the other strums with the music."""
+    neck, unit = body
+    belly = neck + unit * np.array((-0.07 * figure.facing, 0.24))
+    head = neck + unit * np.array((0.27 * figure.facing, 0.02))
+    stroke(picture, [belly, head], figure.trousers, 0.04 * unit)
+    ellipse(picture, belly, (0.12 * unit, 0.10 * unit), figure.lute)
+    ellipse(picture, belly, (0.035 * unit, 0.035 * unit), figure.trousers)
+    strum = belly + unit * np.array((0.0, 0.04 * np.sin(np.pi * beats)))
+    for side, hand in ((-figure.facing, strum), (figure.facing, 0.25 * belly + 0.75 * head)):
+        elbow = neck + unit * np.array((side * 0.15, 0.2))
+        _draw_arm(picture, figure, body, (side, elbow, hand))

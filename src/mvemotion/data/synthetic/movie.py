@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -13,8 +12,9 @@ import numpy as np
 from mvemotion.data.synthetic.factors import Factors
 from mvemotion.data.synthetic.picture import render_frames
 from mvemotion.data.synthetic.sound import SAMPLE_RATE_HZ, render_sound
+from mvemotion.files import write_atomically
 
-VERSION = "1"  # of the drawing and the sound; raise it when the same factors give another clip
+VERSION = "2"  # of the drawing and the sound; raise it when the same factors give another clip
 
 
 def render(factors: Factors) -> tuple[Iterator[np.ndarray], np.ndarray]:
@@ -45,15 +45,16 @@ def read_digest(path: Path) -> str | None:
         return None
 
 
-def write_clip(path: Path, factors: Factors) -> None:
+def write_clip(path: Path, factors: Factors) -> Path:
     """Render and encode one clip; the file appears under its name only when it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
+    return write_atomically(path, lambda part: _write(part, factors))
+
+
+def _write(path: Path, factors: Factors) -> None:
     frames, waveform = render(factors)
-    with av.open(str(part), "w", format="mp4", container_options={"fflags": "+bitexact"}) as file:
+    with av.open(str(path), "w", format="mp4", container_options={"fflags": "+bitexact"}) as file:
         file.metadata["comment"] = digest(factors)
         _encode(file, frames, waveform, factors)
-    os.replace(part, path)
 
 
 def _encode(file, frames: Iterable[np.ndarray], waveform: np.ndarray, factors: Factors) -> None:

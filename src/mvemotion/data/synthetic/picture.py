@@ -13,6 +13,7 @@ from mvemotion.data.synthetic.figures import Figure, draw_figure, place_figures
 from mvemotion.data.synthetic.grade import fit_grade
 from mvemotion.data.synthetic.scenery import paint
 
+PALE = (188, 204, 190)  # the colour of fright
 CLOSE_SHARE = 0.65  # of the shots of a clip with a face; the first is always close
 
 
@@ -136,7 +137,10 @@ def _draw_singer(picture: np.ndarray, factors: Factors, shot: Shot, look: Look, 
 
 
 def _light(look: Look, factors: Factors) -> Look:
-    """A dark scene dims the singer too, though less than the rest."""
+    """A pale singer is paler; a dark scene dims the singer too, though less than the rest."""
+    share = 0.7 * factors.pallor
+    skin = tuple(round((1 - share) * c + share * p) for c, p in zip(look.skin, PALE, strict=True))
+    look = replace(look, skin=skin)
     light = min(1.0, 0.5 + factors.brightness)
     dim = {part: shade(getattr(look, part), light) for part in ("skin", "hair", "clothes")}
     return replace(look, **dim)

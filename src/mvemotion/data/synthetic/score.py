@@ -1,6 +1,6 @@
 """The tune of a synthetic clip: notes in time, composed from its factors."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ PROGRESSIONS = {  # roots as scale degrees from 0; the triads follow from the sc
     False: ((0, 4, 5, 3), (0, 3, 4, 0), (0, 5, 3, 4)),
     True: ((0, 5, 2, 6), (0, 3, 5, 4), (0, 6, 5, 4)),
 }
+GRACE_S = 0.07
 CLASHES = (1, 6, 11, 13)  # semitones above a chord tone that rub: seconds, tritone, sevenths
 
 
@@ -69,19 +70,41 @@ def _accompany(factors: Factors, chord: _Chord, rng) -> list[Note]:
 
 
 def _melody(factors: Factors, chords: list[_Chord], rng) -> list[Note]:
+    """A phrase a chord: a new one, or the first one again."""
+    phrases = []
+    for chord in chords:
+        is_repeated = phrases and rng.random() < factors.repetition
+        phrases.append(phrases[0] if is_repeated else _phrase(factors, chord, rng))
+    notes = [
+        replace(note, start_s=chord.start_s + note.start_s)
+        for chord, phrase in zip(chords, phrases, strict=True)
+        for note in phrase
+    ]
+    return [note for note in notes if note.start_s < factors.duration_s - 0.05]
+
+
+def _phrase(factors: Factors, chord: _Chord, rng) -> list[Note]:
     """A walk over the scale about the centre pitch, on a grid that varies with the rhythm."""
-    beat_s = 60 / factors.tempo_bpm
     notes, start_s, pitch = [], 0.0, factors.pitch_midi
-    while start_s < factors.duration_s - 0.05:
+    while chord.length_s - start_s > 0.05:
         stretch = 2.0 ** (rng.normal() * 1.1 * factors.rhythm_variation)
         quarters = max(1, round(4 * stretch / factors.notes_per_beat))
-        length_s = min(quarters, 12) * beat_s / 4
-        chord = chords[min(int(start_s / chords[0].length_s), len(chords) - 1)]
+        length_s = min(quarters, 12) * 15 / factors.tempo_bpm
+        length_s = min(length_s, chord.length_s - start_s)
         pitch = _next_pitch(factors, chord, pitch, rng)
         if rng.random() > 0.08:  # a rest now and then
-            notes.append(Note("melody", start_s, length_s, pitch, 0.6 + 0.2 * rng.random()))
+            note = Note("melody", start_s, length_s, pitch, 0.6 + 0.2 * rng.random())
+            is_adorned = rng.random() < factors.ornaments and length_s > 2 * GRACE_S
+            notes += _adorn(note, chord) if is_adorned else [note]
         start_s += length_s
     return notes
+
+
+def _adorn(note: Note, chord: _Chord) -> list[Note]:
+    """The note after a short one from the next step of the scale above."""
+    above = next(p for p in range(int(note.pitch) + 1, 140) if p % 12 in chord.scale)
+    grace = replace(note, length_s=GRACE_S, pitch=float(above))
+    return [grace, replace(note, start_s=note.start_s + GRACE_S, length_s=note.length_s - GRACE_S)]
 
 
 def _next_pitch(factors: Factors, chord: _Chord, pitch: float, rng) -> float:

@@ -14,9 +14,13 @@ SAMPLE_RATE_HZ = 44_100
 PARTIALS = {  # gain of the first, second, ... harmonic
     "pad": (1.0, 0.35, 0.20, 0.08),
     "bass": (1.0, 0.55, 0.25, 0.12),
-    "melody": (1.0, 0.50, 0.33, 0.20, 0.12, 0.06),
+    "lead": (1.0, 0.50, 0.33, 0.20, 0.12, 0.06),
+    "flute": (1.0, 0.22, 0.08, 0.03),
+    "lute": (1.0, 0.70, 0.45, 0.35, 0.20, 0.14, 0.08),
+    "reed": (1.0, 0.10, 0.60, 0.08, 0.35, 0.06, 0.20),
 }
 PAN = {"pad": 0.0, "bass": 0.0, "melody": 0.15, "kick": 0.0, "snare": -0.1, "hat": 0.35}
+DRUMS = ("kick", "snare", "hat")
 VIBRATO_HZ = 5.5
 ROUGHNESS_HZ = 35.0
 KNEE, PEAK = 0.6, 0.98  # the soft limit begins and ends here
@@ -36,27 +40,34 @@ def render_sound(factors: Factors) -> np.ndarray:
 
 
 def _voice(note: Note, factors: Factors, rng) -> np.ndarray:
-    if note.voice in PARTIALS:
-        return _tone(note, factors)
-    return _drum(note, rng)
+    if note.voice in DRUMS:
+        return _drum(note, rng)
+    return _tone(note, factors)
 
 
 def _tone(note: Note, factors: Factors) -> np.ndarray:
     """Harmonics under one envelope; the melody swings with the vibrato."""
-    attack_s = {"pad": 0.12, "bass": 0.01}.get(note.voice, factors.attack_ms / 1000)
+    is_melody = note.voice == "melody"
+    attack_s = {"pad": 0.12, "bass": 0.01}.get(note.voice, _melody_attack_s(factors))
     release_s = 0.03 + attack_s
     length_s = min(note.length_s + release_s, factors.duration_s - note.start_s)
     time_s = np.arange(round(length_s * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
-    cents = factors.vibrato_cents if note.voice == "melody" else 4.0
+    cents = factors.vibrato_cents if is_melody else 4.0
     frequency_hz = 440 * 2 ** ((note.pitch - 69) / 12)
     # The integral of frequency * (1 + depth sin(2 pi v t)); depth is small, so cents are linear.
     depth = cents / 1200 * np.log(2) / (2 * np.pi * VIBRATO_HZ)
     cycles = frequency_hz * (time_s - depth * np.cos(2 * np.pi * VIBRATO_HZ * time_s))
-    gains = [g for n, g in enumerate(PARTIALS[note.voice], 1) if n * frequency_hz < 16_000]
+    partials = PARTIALS[factors.instrument if is_melody else note.voice]
+    gains = [g for n, g in enumerate(partials, 1) if n * frequency_hz < 16_000]
     wave = _harmonics(2 * np.pi * cycles, gains)
     if note.voice == "pad":  # beats, as of two tones a semitone apart: the ear's roughness
         wave *= 1 - 0.7 * factors.dissonance * np.sin(np.pi * ROUGHNESS_HZ * time_s) ** 2
     return wave * _envelope(time_s, note, attack_s, release_s)
+
+
+def _melody_attack_s(factors: Factors) -> float:
+    """A lute is plucked, however soft the music."""
+    return min(factors.attack_ms, 12.0 if factors.instrument == "lute" else np.inf) / 1000
 
 
 def _harmonics(angle: np.ndarray, gains: list[float]) -> np.ndarray:

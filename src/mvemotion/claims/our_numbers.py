@@ -1,0 +1,158 @@
+"""What our result files say to a claim about a count, a score, clips or a comparison."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mvemotion.claims.claim import Claim
+from mvemotion.claims.comparing import Comparison, Pair, pairs_of
+from mvemotion.claims.evidence import Results, Run, Tier0, comparable
+from mvemotion.claims.finding import CLOSE, DIFFERS, MATCHES, UNTESTED, Finding, untested
+from mvemotion.claims.own_numbers import from_checks
+from mvemotion.comparisons import score_verdict
+from mvemotion.statistics import accuracy_interval, seeds_summary
+
+METRICS = {"Test Accuracy": "accuracy", "F1-Score": "f1_rounded", "ROC AUC Score": "auc"}
+NO_TIER_0 = "tier 0 was not run (mvemotion replicate --tier 0)"
+CLIPS_TOLERANCE = 0.02  # "close": within two percent of the printed number of clips
+
+
+# --- Tier 0 ---------------------------------------------------------------------------------------
+def decide_check(pattern: str, tier0: Tier0) -> Finding:
+    """Arithmetic on printed numbers."""
+    word, detail = from_checks(tier0.checks(pattern))
+    if not word:
+        return untested(NO_TIER_0)
+    if word == "cannot tell":
+        return untested("the published material does not hold it", ours=detail)
+    return Finding(detail, MATCHES if word == "yes" else DIFFERS, source=tier0.path.name)
+
+
+def decide_parameters(rest: str, tier0: Tier0) -> Finding:
+    """The network as built here has the printed number of parameters, or not."""
+    network_id, printed = rest.split(" ")
+    row = tier0.parameters(network_id)
+    if row is None:
+        return untested(NO_TIER_0)
+    verdict = MATCHES if row["parameters"] == int(printed) else DIFFERS
+    note = "" if verdict == MATCHES else f"{row['parameters'] - int(printed):+,} (D12)"
+    return Finding(f"{row['parameters']:,}", verdict, note, tier0.path.name)
+
+
+# --- Scores and clips -----------------------------------------------------------------------------
+def decide_score(rest: str, results: Results) -> Finding:
+    """A printed score lies in our interval, or close to our value, or neither."""
+    network_id, _, rest = rest.partition(" ")
+    column, _, printed = rest.rpartition(" ")
+    runs = results.runs.get(network_id, ())
+    if not runs:
+        return untested(f"not run: {network_id}")
+    source = results.relative(runs[0].folder / "metrics.json")
+    values = [run.metrics[METRICS[column]] for run in runs]
+    if None in values:
+        return untested("a class has no clip in the test split", source=source)
+    seeds, interval = seeds_summary(values), _interval(runs[0], column, float(np.mean(values)))
+    reason = comparable(results, runs) or ("" if interval else _no_interval(runs[0]))
+    verdict = UNTESTED if reason else score_verdict(float(printed), seeds["mean"], interval)
+    return Finding(_score_text(seeds, interval), verdict, reason, source)
+
+
+def _interval(run: Run, column: str, value: float) -> list[float] | tuple[float, float] | None:
+    if column == "Test Accuracy":
+        return accuracy_interval(round(value * run.metrics["n"]), run.metrics["n"])
+    return run.metrics.get("intervals", {}).get(METRICS[column])
+
+
+def _no_interval(run: Run) -> str:
+    note = run.metrics.get("intervals", {}).get("note")
+    return note or "scored before intervals were kept; `mvemotion evaluate` adds them"
+
+
+def _score_text(seeds: dict, interval) -> str:
+    text = f"{seeds['mean']:.3f}"
+    text += f" ± {seeds['sd']:.3f} over {seeds['seeds']} runs" if seeds["seeds"] > 1 else ""
+    return text + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
+
+
+def decide_clips(rest: str, results: Results) -> Finding:
+    """``SPLIT COUNT``, then ``each`` (of every class), a class, or nothing (in all)."""
+    split, printed, *which = rest.split(" ")
+    found = results.summary.get("classes", {}).get(split)
+    if not found:
+        return untested(f"summary.json does not say how many clips {split} has")
+    counts = _counts(found, which)
+    ours = ", ".join(map(str, sorted(set(counts))))
+    reason, source = results.why_untested, "summary.json"
+    if reason:
+        return untested(reason, ours=ours, source=source)
+    off = max(abs(count / int(printed) - 1) for count in counts)
+    verdict = MATCHES if off == 0 else CLOSE if off <= CLIPS_TOLERANCE + 1e-9 else DIFFERS
+    return Finding(ours, verdict, source=source)
+
+
+def _counts(found: Mapping[str, int], which: list[str]) -> list[int]:
+    if not which:
+        return [sum(found.values())]
+    return list(found.values()) if which == ["each"] else [found[which[0]]]
+
+
+# --- Comparisons ----------------------------------------------------------------------------------
+def decide_comparison(
+    claim: Claim, compared: Mapping[Pair, Comparison], results: Results
+) -> Finding:
+    """Paired tests of every pair; one pair that was not run leaves the claim untested."""
+    pairs = pairs_of(claim)
+    missing = [pair for pair in pairs if pair not in compared]
+    found = [compared[pair] for pair in pairs if pair in compared]
+    ours = _comparison_text(found)
+    if missing:
+        return untested(f"not run on the same clips: {_name(missing, len(pairs))}", ours=ours)
+    runs = tuple(run for one in found for both in one.runs for run in both)
+    source = results.relative(runs[0].folder / "predictions.csv")
+    reason = comparable(results, runs)
+    if reason:
+        return untested(reason, ours=ours, source=source)
+    return Finding(ours, judge(claim.rule.split(" ")[0], found), source=source)
+
+
+def judge(rule: str, found: list[Comparison]) -> str:
+    """The verdict on a comparison.
+
+    ``above``: matches if every difference is significant, close if every one has the sign, else
+    differs; ``not-above``: matches unless one is significantly above; ``any-above``, ``mixed``:
+    matches by significance, close by sign; ``equal``: matches unless one is significant.
+    """
+    above = [one.mean > 0 for one in found]
+    below = [one.mean < 0 for one in found]
+    surely = [one.is_significant for one in found]
+    surely_above = [a and b for a, b in zip(above, surely, strict=True)]
+    surely_below = [a and b for a, b in zip(below, surely, strict=True)]
+    if rule == "above":
+        return _verdict(all(surely_above), all(above))
+    if rule == "any-above":
+        return _verdict(any(surely_above), any(above))
+    if rule == "mixed":
+        both = any(surely_above) and any(surely_below)
+        return _verdict(both, any(above) and any(below))
+    is_refuted = any(surely_above) if rule == "not-above" else any(surely)
+    return _verdict(not is_refuted, False)
+
+
+def _verdict(is_match: bool, is_close: bool) -> str:
+    return MATCHES if is_match else CLOSE if is_close else DIFFERS
+
+
+def _comparison_text(found: list[Comparison]) -> str:
+    if len(found) != 1:
+        signs = f"{sum(one.mean > 0 for one in found)} of {len(found)} above"
+        return f"{signs}, {sum(one.is_significant for one in found)} significant" if found else ""
+    one = found[0]
+    runs = f" over {len(one.runs)} runs" if len(one.runs) > 1 else ""
+    bounds = f"[{100 * one.first.low:+.1f}, {100 * one.first.high:+.1f}]"
+    return f"{100 * one.mean:+.1f} points{runs} {bounds}, p = {one.adjusted:.2g}"
+
+
+def _name(pairs: list[Pair], total: int) -> str:
+    if len(pairs) > 1:
+        return f"{len(pairs)} of {total} pairs"
+    return " and ".join(pairs[0])

@@ -1,0 +1,82 @@
+"""``mvemotion predict``."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mvemotion.cli.arguments import add_device, command, positive
+
+FORMATS = ("json", "csv", "srt", "png")
+
+
+def add_commands(commands) -> None:
+    """Add the command that runs a trained network on anyone's videos."""
+    parser = command(commands, run_predict, "emotion over time in videos of any length (Figure 7)")
+    parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO")
+    parser.add_argument(
+        "--weights", type=Path, required=True, help="a run's folder, or a .safetensors file of one"
+    )
+    parser.add_argument("--out", type=Path, default=Path(), help="folder for the results")
+    parser.add_argument(
+        "--formats", nargs="+", choices=FORMATS, default=["json", "png"], help="what to write"
+    )
+    parser.add_argument("--hop", type=float, default=5.0, help="seconds between windows")
+    parser.add_argument(
+        "--reading", choices=("softmax", "sigmoid"), default="softmax", help="of the picture"
+    )
+    parser.add_argument(
+        "--abstain", type=float, default=0.0, help="below this probability, say uncertain"
+    )
+    parser.add_argument("--faces", default="sampled", help="as in mvemotion prepare")
+    parser.add_argument("--detector", choices=("quick", "plain"), default="quick")
+    parser.add_argument("--batch-size", type=positive, default=4, help="windows at a time")
+    add_device(parser)
+
+
+def run_predict(options: argparse.Namespace) -> int:
+    """``mvemotion predict``: every file that can be read, then exit 3 if one could not."""
+    from mvemotion.errors import ClipError, DataError
+    from mvemotion.prediction import Predictor
+
+    outputs = _outputs(options)
+    predictor = Predictor(
+        options.weights,
+        device=options.device,
+        batch_size=options.batch_size,
+        faces=options.faces,
+        detector=options.detector,
+        abstain_below=options.abstain,
+    )
+    failures = 0
+    for video, output in outputs.items():
+        try:
+            timeline = predictor.predict(video, hop_s=options.hop, progress=True)
+        except ClipError as error:
+            print(f"{video}: {error}", file=sys.stderr)
+            failures += 1
+            continue
+        for suffix in options.formats:
+            timeline.save(output.with_name(f"{output.name}.{suffix}"), reading=options.reading)
+        print(f"{video}: {', '.join(_shares(timeline))}")
+    return DataError.exit_code if failures else 0
+
+
+def _outputs(options: argparse.Namespace) -> dict[Path, Path]:
+    """Where the results of each video go; two of one name would overwrite each other."""
+    from collections import Counter
+
+    from mvemotion.errors import InputError
+
+    outputs = {video: options.out / f"{video.stem}.timeline" for video in options.videos}
+    output, count = Counter(outputs.values()).most_common(1)[0]
+    if count > 1:
+        raise InputError(f"{count} videos would write {output}.*; predict them one by one")
+    return outputs
+
+
+def _shares(timeline) -> list[str]:
+    """How many windows each answer has, most first, in words."""
+    from collections import Counter
+
+    counts = Counter(emotion or "no answer" for emotion in timeline.emotions)
+    return [f"{emotion} {count} of {counts.total()}" for emotion, count in counts.most_common()]

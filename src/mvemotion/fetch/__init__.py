@@ -1,0 +1,1 @@
+"""Getting the published data: listed, downloaded, verified, unpacked, and locked."""

@@ -1,0 +1,115 @@
+"""Checks of Tables 7 and 8: six clips' outputs, and the results of earlier studies."""
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import pandas as pd
+
+from mvemotion.published import published_table
+from mvemotion.recomputation.check import Check, check
+from mvemotion.recomputation.printed import BEST, printed_rows
+from mvemotion.specs import EMOTIONS
+
+EARLIER_SCORES = (0.542, 0.534, 0.709, 0.764, 0.90, 0.744)  # Section 5.4, in Table 8's order
+TOP_PAIRS = 5  # of the 15 pairs of emotions: the upper third are alike, the lower third are not
+ONE_CLIP = "one clip of each class: no correlation can be estimated"
+
+
+def check_table_7() -> Iterator[Check]:
+    """Whether the outputs are probabilities, and what Section 5.3 reads from them."""
+    table, place = published_table(7).set_index("Ground truth")[list(EMOTIONS)], "Table 7"
+    yield check(
+        "table-7:range",
+        place,
+        printed="class-wise probability",
+        found=f"{table.min(axis=None):.4f} to {table.max(axis=None):.6f}",
+        holds=table.ge(0).all(axis=None) and table.le(1).all(axis=None),
+    )
+    own = int((table.idxmax(axis=1) == table.index).sum())
+    yield check(
+        "table-7:own-class",
+        place,
+        printed="test results of the best network",
+        found=f"{own} of {len(table)} clips highest in their own class",
+        holds=own == len(table),
+    )
+    yield from _check_pairs(table, place)
+    others = pd.Series({emotion: table[emotion].drop(emotion).mean() for emotion in EMOTIONS})
+    yield check(
+        "table-7:neutral",
+        place,
+        printed="Neutral carries features of the other emotions",
+        found=f"mean Neutral output on the other clips {others['Neutral']:.3f}, "
+        f"number {others.rank(ascending=False)['Neutral']:.0f} of 6",
+        holds=others.idxmax() == "Neutral",
+        note=ONE_CLIP,
+    )
+
+
+def _check_pairs(table: pd.DataFrame, place: str) -> Iterator[Check]:
+    pairs = combinations(EMOTIONS, 2)
+    both = pd.Series({pair: table.loc[pair] + table.loc[pair[::-1]] for pair in pairs})
+    ranks = both.rank(ascending=False)
+    for pair, are_alike in {("Fear", "Tension"): True, ("Excited", "Sad"): False}.items():
+        there, back, rank = table.loc[pair], table.loc[pair[::-1]], ranks[pair]
+        yield check(
+            f"table-7:{'-'.join(pair).lower()}",
+            place,
+            printed="correlated" if are_alike else "not correlated",
+            found=f"{there:.3f} and {back:.3f}, number {rank:.0f} of 15 pairs",
+            holds=rank <= TOP_PAIRS if are_alike else rank > len(both) - TOP_PAIRS,
+            note=ONE_CLIP,
+        )
+
+
+def check_earlier_studies() -> Iterator[Check]:
+    """Table 8 against Section 5.4, and its own two rows against Tables 5 and 6."""
+    table = published_table(8)
+    scores = table["Score"].str.split(" ").str[0].astype(float)
+    is_ours = table["Method"] == "Our"
+    for line in table[~is_ours].itertuples():
+        yield _check_reference(line)
+    for (_, line), told in zip(table.iterrows(), EARLIER_SCORES, strict=False):
+        yield check(
+            f"table-8-score:{line['row']}:{line['Dataset']}",
+            f"Table 8 row {line['row']}",
+            printed=line["Score"],
+            found=f"{told:g} in Section 5.4",
+            holds=scores[line.name] == told,
+        )
+    yield from _check_our_rows(table[is_ours]["row"], scores[is_ours])
+    ours = printed_rows().loc[BEST, "F1-Score"]
+    above = int((scores[~is_ours] > ours).sum())
+    yield check(
+        "table-8:outperformed",
+        "Section 5.4",
+        printed="could not outperform",
+        found=f"{above} of {(~is_ours).sum()} earlier scores above {ours}",
+        holds=above > 0,
+        note="accuracies and F1 of 4 to 18 classes on other data: not comparable",
+    )
+
+
+def _check_reference(line) -> Check:
+    told = f"[{line.reference_in_text:.0f}]"
+    return check(
+        f"table-8:{line.row}:{line.Dataset}",
+        f"Table 8 row {line.row}",
+        printed=line.Method,
+        found=f"{told} in Section 5.4",
+        holds=told in line.Method,
+        note="D8",
+    )
+
+
+def _check_our_rows(rows: pd.Series, scores: pd.Series) -> Iterator[Check]:
+    printed = printed_rows()
+    for row, score, number in zip(rows, scores, (5, 6), strict=True):
+        best = printed.query("table == @number")["F1-Score"].max()
+        yield check(
+            f"table-8:{row}:Own",
+            f"Table 8 row {row}",
+            printed=f"F1 {score}",
+            found=f"{best} in Table {number}",
+            holds=score == best,
+        )

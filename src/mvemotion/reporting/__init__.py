@@ -1,0 +1,27 @@
+"""Our results beside the paper's Tables 2-6: as data (CSV) and for reading (HTML, Markdown)."""
+
+from mvemotion.reporting.reading import coverage, readable, show_table, style_table, to_markdown
+from mvemotion.reporting.tables import (
+    PAPER_CLIPS,
+    compare_table,
+    networks_table,
+    parameter_total,
+    read_histories,
+    save_table,
+    targets_and_probabilities,
+)
+
+__all__ = [
+    "PAPER_CLIPS",
+    "compare_table",
+    "coverage",
+    "networks_table",
+    "parameter_total",
+    "read_histories",
+    "readable",
+    "save_table",
+    "show_table",
+    "style_table",
+    "targets_and_probabilities",
+    "to_markdown",
+]

@@ -1,0 +1,233 @@
+"""A prediction is an evaluation: same windows, same numbers; and it takes whatever comes."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from media_files import Movie, face_picture, write_movie
+from mvemotion.cli import main
+from mvemotion.data.prepare import prepare
+from mvemotion.data.store import Store
+from mvemotion.errors import ClipError, DataError, InputError
+from mvemotion.evaluation import predict_probabilities
+from mvemotion.networks import create_network
+from mvemotion.prediction import Predictor, predict
+from mvemotion.runs import TrainedNetwork, save_weights
+from mvemotion.specs import EMOTIONS, STREAMS, ClipFormat
+from mvemotion.timeline import Timeline, window_starts
+
+SHORT = ClipFormat(
+    duration_s=2.0,
+    mel_bands=16,
+    frame_size=32,
+    frames=16,
+    slow_frames=4,
+    c3d_size=20,
+    c3d_frames=16,
+)
+ALL_THREE = "video_a2+music_a2+face_a2"
+
+
+def trained(network_id: str, **changes) -> TrainedNetwork:
+    torch.manual_seed(0)
+    network = create_network(network_id, clip_format=SHORT).eval()
+    network.head.weight.data *= 0.03  # else softmax saturates, and hides all differences
+    arrays = {STREAMS[name].array for name in network.streams}
+    statistics = {name: (-40.0, 20.0) if "music" in name else (120.0, 60.0) for name in arrays}
+    facts = {"standardize": "train", "statistics": statistics} | changes
+    return TrainedNetwork(network, network_id, SHORT, **facts)
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    """Two clips of two seconds in the dataset's layout, one with faces, and their store."""
+    root = tmp_path_factory.mktemp("clips")
+    with_face = Movie(height=120, width=160, draw=face_picture)
+    write_movie(root / "raw/test/Sad/face.mp4", with_face)
+    write_movie(root / "raw/test/Fear/bars.mp4")
+    prepare(root / "raw", root / "store", clip_format=SHORT, workers=0, progress=False)
+    return root
+
+
+@pytest.mark.parametrize("network_id", ["music_a3", "video_a3_mmtm", "face_a2_se", ALL_THREE])
+def test_a_prediction_of_a_clip_equals_its_evaluation(clips, network_id):
+    network, store = trained(network_id), Store(clips / "store")
+    rows = store.clips("test")
+    assert len(rows) == 2
+    expected = predict_probabilities(network, store, rows, device="cpu")
+    for row, probabilities in zip(rows.itertuples(), expected, strict=True):
+        timeline = predict(clips / "raw" / row.path, network, device="cpu")
+        assert 0.05 < probabilities.max() < 0.95
+        np.testing.assert_allclose(timeline.probabilities[0], probabilities, atol=1e-5)
+
+
+def test_the_first_window_of_a_long_recording_equals_its_first_seconds_as_a_clip(tmp_path):
+    path = write_movie(tmp_path / "raw/test/Sad/long.mp4", Movie(seconds=7.0))
+    prepare(tmp_path / "raw", tmp_path / "store", clip_format=SHORT, workers=0, progress=False)
+    network, store = trained(ALL_THREE), Store(tmp_path / "store")
+    expected = predict_probabilities(network, store, store.clips("test"), device="cpu")
+    timeline = predict(path, network, hop_s=1.0, device="cpu")
+    assert timeline.starts_s.tolist() == [0, 1, 2, 3, 4, pytest.approx(5.0, abs=0.05)]
+    np.testing.assert_allclose(timeline.probabilities[0], expected[0], atol=1e-5)
+
+
+def test_batches_of_windows_do_not_change_their_answers(tmp_path):
+    path = write_movie(tmp_path / "long.mp4", Movie(seconds=6.0))
+    network = trained(ALL_THREE)
+    one, five = (
+        Predictor(network, device="cpu", batch_size=size).predict(path, hop_s=1.0).logits
+        for size in (1, 5)
+    )
+    np.testing.assert_allclose(one, five, atol=1e-5 * abs(one).max())
+
+
+def test_later_windows_differ_where_the_recording_does(tmp_path):
+    path = write_movie(tmp_path / "long.mp4", Movie(seconds=6.0, audio_s=3.0))
+    timeline = predict(path, trained("music_a2"), hop_s=1.0, device="cpu")
+    assert abs(timeline.logits[0] - timeline.logits[1]).max() > 0
+
+
+def test_windows_without_what_is_needed_have_no_answer_but_a_note(tmp_path):
+    path = write_movie(tmp_path / "long.mp4", Movie(seconds=8.0, audio_s=3.0))
+    timeline = predict(path, trained("video_a2+music_a2+face_a2"), hop_s=2.0, device="cpu")
+    assert timeline.notes[0] == "no face"
+    assert "1.0 s of sound" in timeline.notes[1]
+    assert timeline.notes[-1] == "no sound"
+    assert np.isnan(timeline.logits[-1]).all()
+    assert timeline.emotions[-1] == ""
+    assert not np.isnan(timeline.logits[:2]).any()
+
+
+def test_sound_alone_is_enough_for_music_and_too_little_for_video(tmp_path):
+    path = write_movie(tmp_path / "song.m4a", Movie(seconds=3.0, has_video=False))
+    assert len(predict(path, trained("music_a2"), device="cpu").starts_s) == 2
+    with pytest.raises(ClipError, match="no video"):
+        predict(path, trained("video_a2"), device="cpu")
+
+
+def test_pictures_alone_are_enough_for_video(tmp_path):
+    path = write_movie(tmp_path / "silent.mp4", Movie(seconds=2.0, has_audio=False))
+    assert not np.isnan(predict(path, trained("video_a2"), device="cpu").logits).any()
+    with pytest.raises(ClipError, match="no audio"):
+        predict(path, trained("music_a2"), device="cpu")
+
+
+def test_a_recording_shorter_than_a_window_is_filled_up_and_says_so(tmp_path):
+    path = write_movie(tmp_path / "short.mp4", Movie(seconds=0.8))
+    timeline = predict(path, trained(ALL_THREE), device="cpu")
+    assert timeline.starts_s.tolist() == [0.0]
+    assert "0.8 s of sound" in timeline.notes[0]
+
+
+def test_a_file_that_is_no_recording_is_named_unreadable(tmp_path):
+    path = tmp_path / "words.mp4"
+    path.write_text("not a video")
+    with pytest.raises(ClipError, match="unreadable: 11 bytes"):
+        predict(path, trained("music_a2"), device="cpu")
+
+
+def test_weights_without_statistics_are_refused():
+    with pytest.raises(DataError, match="no mean and deviation of music"):
+        Predictor(trained("music_a2", statistics={}), device="cpu")
+
+
+def test_weights_are_read_from_a_file_or_a_runs_folder(clips, tmp_path):
+    path = save_weights(tmp_path / "weights.safetensors", trained("music_a2"))
+    clip = clips / "raw/test/Fear/bars.mp4"
+    np.testing.assert_array_equal(predict(clip, path).logits, predict(clip, tmp_path).logits)
+
+
+# --- The command ----------------------------------------------------------------------------------
+def test_the_command_writes_what_was_asked_for_and_goes_on_after_a_bad_file(tmp_path, capsys):
+    good = write_movie(tmp_path / "My clip (1).mp4", Movie(seconds=4.0))
+    bad = tmp_path / "empty.mp4"
+    bad.touch()
+    weights = save_weights(tmp_path / "weights.safetensors", trained("music_a2"))
+    options = ["--weights", str(weights), "--out", str(tmp_path / "out"), "--device", "cpu"]
+    options += ["--formats", "csv", "srt", "--hop", "1"]
+    assert main(["predict", str(bad), str(good), *options]) == 3
+    printed = capsys.readouterr()
+    assert "empty.mp4: unreadable: 0 bytes" in printed.err
+    assert "of 3" in printed.out
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"My clip (1).timeline.csv", "My clip (1).timeline.srt"}
+
+
+def test_two_videos_of_one_name_are_refused_before_any_work(tmp_path, capsys):
+    weights = save_weights(tmp_path / "weights.safetensors", trained("music_a2"))
+    assert main(["predict", "a/x.mp4", "b/x.mp4", "--weights", str(weights)]) == 2
+    assert "2 videos would write x.timeline.*" in capsys.readouterr().err
+
+
+# --- The timeline ---------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("duration_s", "expected"),
+    [(10.0, [0.0]), (30.0, [0.0]), (30.2, [0.0]), (31.0, [0.0, 1.0]), (60.0, [0, 15, 30])],
+)
+def test_windows_cover_the_recording_to_its_end(duration_s, expected):
+    assert window_starts(duration_s, 30.0, 15.0, tail_s=0.25) == pytest.approx(expected)
+
+
+def test_a_hop_must_be_positive():
+    with pytest.raises(InputError, match="hop of 0 s"):
+        window_starts(60.0, 30.0, 0, tail_s=0.25)
+
+
+@pytest.fixture
+def timeline():
+    logits = np.log([[0.7, 0.1, 0.05, 0.05, 0.05, 0.05], [0.3, 0.3, 0.1, 0.1, 0.1, 0.1]])
+    logits = np.vstack([logits, np.full(6, np.nan)])
+    return Timeline(
+        source="song.mp4",
+        network="music_a2",
+        duration_s=60.0,
+        window_s=30.0,
+        starts_s=np.array([0.0, 15.0, 30.0]),
+        logits=logits,
+        notes=("", "", "no sound"),
+        thumbnails=(np.zeros((9, 16, 3), np.uint8),) * 3,
+        abstain_below=0.5,
+    )
+
+
+def test_softmax_and_sigmoid_read_the_same_logits(timeline):
+    np.testing.assert_allclose(timeline.probabilities[0], [0.7, 0.1, 0.05, 0.05, 0.05, 0.05])
+    odds = np.exp(timeline.logits[0])
+    np.testing.assert_allclose(timeline.read("sigmoid")[0], odds / (1 + odds))
+    with pytest.raises(InputError, match="choose from softmax, sigmoid"):
+        timeline.read("tanh")
+
+
+def test_an_unsure_window_is_called_uncertain(timeline):
+    assert timeline.emotions == ("Excited", "uncertain", "")
+
+
+def test_subtitles_follow_one_another_from_start_to_end(timeline):
+    assert timeline.to_srt() == (
+        "1\n00:00:00,000 --> 00:00:22,500\nExcited 70%\n\n"
+        "2\n00:00:22,500 --> 00:00:37,500\nuncertain 30%\n\n"
+        "3\n00:00:37,500 --> 00:01:00,000\n(no sound)\n"
+    )
+
+
+def test_a_timeline_is_saved_in_every_form(timeline, tmp_path):
+    for suffix in (".json", ".csv", ".srt", ".png"):
+        assert timeline.save(tmp_path / f"song{suffix}").stat().st_size > 100
+    content = json.loads((tmp_path / "song.json").read_text())
+    assert [row["emotion"] for row in content["windows"]] == ["Excited", "uncertain", ""]
+    assert content["windows"][2]["p_Sad"] is None
+    assert content["emotions"] == list(EMOTIONS)
+    assert (tmp_path / "song.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(InputError, match=r"\.json, \.csv, \.srt, \.png"):
+        timeline.save(tmp_path / "song.pdf")
+
+
+def test_the_plot_draws_each_emotion_at_the_middles_of_windows(timeline):
+    ax = timeline.plot(reading="sigmoid")
+    lines = {line.get_label(): line for line in ax.get_lines()}
+    assert list(lines) == list(EMOTIONS)
+    assert lines["Fear"].get_xdata().tolist() == [15.0, 30.0, 45.0]
+    np.testing.assert_allclose(lines["Fear"].get_ydata(), 100 * timeline.read("sigmoid")[:, 1])
+    assert len(ax.artists) == 3
