@@ -13,6 +13,7 @@ import argparse
 import os
 import shutil
 import time
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,7 @@ CLIPS = {
     "size": (192, 144),
     "fps": 12,
 }
+DIFFICULTY = signature(synthesize).parameters["difficulty"].default
 SIZES = ClipFormat(
     duration_s=4.0, mel_bands=32, frame_size=24, frames=8, slow_frames=4, c3d_size=24, c3d_frames=8
 )
@@ -63,7 +65,7 @@ def main() -> None:
     ]
     rows["shuffled"] = measure(TOGETHER, shuffled, options.work / "runs_shuffled")
     result = {
-        "clips": CLIPS | {"difficulty": "default", "store_checksum": store.checksum()},
+        "clips": CLIPS | {"difficulty": DIFFICULTY, "store_checksum": store.checksum()},
         "training": TRAINING,
         "threads": torch.get_num_threads(),
         "networks": rows,

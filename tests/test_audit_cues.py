@@ -151,7 +151,7 @@ def test_motion_is_the_change_between_pictures_without_the_cuts():
     assert measure_picture(two_shots)["motion"] == 0
 
 
-@pytest.mark.filterwarnings("ignore:n_fft")
+@pytest.mark.filterwarnings("ignore:n_fft", "ignore:Trying to estimate tuning")
 @pytest.mark.parametrize("samples", [1, 100, 3000])
 def test_the_shortest_sounds_are_measured_too(samples):
     cues = measure_sound(RNG.normal(size=samples).astype(np.float32))

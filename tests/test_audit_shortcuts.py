@@ -32,7 +32,7 @@ def make_clips(count: int, *, seed: int = 0) -> pd.DataFrame:
 @pytest.fixture(autouse=True)
 def _small_forests(monkeypatch):
     """Forests of a size that suits six classes of few clips."""
-    monkeypatch.setattr(shortcuts, "TREES", 100)
+    monkeypatch.setattr(shortcuts, "TREES", 30)
 
 
 def alone(clips: pd.DataFrame) -> pd.Series:
@@ -43,7 +43,8 @@ def scores(clips: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
     return score_shortcuts(clips, groups).set_index(["kind", "design"])
 
 
-def test_metadata_that_gives_the_class_away_is_found_at_100_percent():
+def test_metadata_that_gives_the_class_away_is_found_at_100_percent(monkeypatch):
+    monkeypatch.setattr(shortcuts, "TREES", 100)
     clips = make_clips(6)
     clips["encoder"] = "made for " + clips["emotion"]
     found = scores(clips, alone(clips))

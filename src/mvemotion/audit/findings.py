@@ -129,7 +129,7 @@ def _sources(found: Findings) -> tuple[str, str]:
 
 def percent(share: float) -> str:
     """A share in whole percent."""
-    return f"{100 * share:.0f} %"
+    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
 
 
 def counted(count: int, noun: str) -> str:

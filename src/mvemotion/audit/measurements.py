@@ -30,7 +30,10 @@ FILM = "film"  # name of the pictures among the arrays that are kept of a clip
 SHOWN = 8  # pictures of a film
 
 # A change in any of these may change what is measured.
-_CODE = ("borders", "cues", "fingerprints", "health", "measurements", "signals")
+_CODE = (
+    *("audit/borders.py", "audit/cues.py", "audit/fingerprints.py", "audit/health.py"),
+    *("audit/measurements.py", "audit/signals.py", "media/bars.py"),
+)
 
 
 @dataclass(frozen=True)
@@ -169,8 +172,8 @@ def _key(job: _Job) -> str:
 
 @cache
 def _code_version() -> str:
-    here = Path(__file__).parent
-    content = b"".join((here / f"{name}.py").read_bytes() for name in _CODE)
+    package = Path(__file__).parents[1]
+    content = b"".join((package / name).read_bytes() for name in _CODE)
     return hashlib.sha256(content).hexdigest()[:16]
 
 

@@ -163,10 +163,10 @@ def rules(found: Findings) -> Table:
     count = pd.crosstab(found.flags["flag"], found.flags["emotion"])
     count = count.reindex(index=list(explained), columns=list(EMOTIONS), fill_value=0)
     rows = [
-        {"Unusual": name, "Rule": explained[name]} | row.to_dict() | {"All": int(row.sum())}
+        {"Unusual": f"{name}\n{explained[name]}"} | row.to_dict() | {"All": int(row.sum())}
         for name, row in count.iterrows()
     ]
-    return _table(rows, ("Unusual", "Rule"))
+    return _table(rows, ("Unusual",))
 
 
 def made(found: Findings) -> Table:
