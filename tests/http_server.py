@@ -208,9 +208,9 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
                 self._write(body)
 
         def _write(self, body):
+            self.visit.sent += len(body)  # first: a client that has it all may look at once
             self.wfile.write(body)
             self.wfile.flush()
-            self.visit.sent += len(body)
 
         def handle(self):
             with suppress(OSError):  # the client left, which is what many tests are about

@@ -89,7 +89,7 @@ RULES = (
          lambda t: t["silent_share"] > SILENT_SHARE,
          lambda c: "silent throughout" if c["silent_share"] == 1
          else f"silent for {100 * c['silent_share']:.0f} % of the time"),
-    Rule("clipping", f"more than {100 * CLIPPED_SHARE:g} % of the samples are at or above full scale",
+    Rule("clipping", f"over {100 * CLIPPED_SHARE:g} % of the samples are at full scale or above",
          lambda t: t["clipped_share"] > CLIPPED_SHARE,
          lambda c: f"{100 * c['clipped_share']:.2f} % of the samples at or above full scale"),
     Rule("mono", "one channel, where most clips have two",
