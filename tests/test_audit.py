@@ -236,7 +236,10 @@ def test_a_store_gets_its_split_and_its_face_rates(tmp_path, raw):
     assert found.usable["face_searched"].eq(8).all()
     split = Store(root, splits="grouped").clips()
     assert set(split["id"]) == set(store.clips()["id"])
-    assert "--splits grouped" in (folder / "index.html").read_text()
+    page = (folder / "index.html").read_text()
+    assert "--splits grouped" in page
+    assert "Faces by class" in page
+    assert [row["rate"] for row in read_json(folder / "audit.json")["faces"]] == [1.0] * 6
 
 
 def test_the_files_of_a_store_have_to_be_found(tmp_path):

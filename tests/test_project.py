@@ -35,7 +35,8 @@ def test_the_readme_prints_the_counts_that_are_counted():
 
 def test_environment_yml_asks_for_the_packages_of_pyproject():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
-    wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+    extras = PROJECT["optional-dependencies"].values()
+    wanted = sum(extras, PROJECT["dependencies"])
     pip = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
     assert sorted(pip) == sorted([*wanted, "-e ."])
     assert f"python{PROJECT['requires-python']}" in environment["dependencies"]

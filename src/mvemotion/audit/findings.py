@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from mvemotion.audit.claims import FAILS, HOLDS, OPEN, RULE, UNTESTED
+from mvemotion.audit.health import face_rates
 from mvemotion.audit.shared_sources import ACCEPTED
 from mvemotion.audit.shortcuts import CROSS_VALIDATION, KINDS
 from mvemotion.files import write_bytes, write_json
@@ -216,6 +217,7 @@ def write_findings(found: Findings, folder: Path) -> None:
         "sharing": _records(found.sharing.reset_index()),
         "claims_on_clips": claims_on_clips(found),
         "shapes": _records(found.shapes.reset_index()),
+        "faces": _records(face_rates(found.usable).reset_index()),
         "rule": RULE,
         **{name: _records(getattr(found, name)) for name in tables},
         "provenance": found.provenance,

@@ -74,6 +74,7 @@ def _content(found: Findings) -> dict:
         "cues": tables.cues(found),
         "cue_terms": CUES,
         "rules": tables.rules(found),
+        "faces": tables.faces(found),
         "made": tables.made(found),
         "flagged": tables.flagged(found),
         "flagged_caption": tables.caption_of_part(found.flags, "flags", "audit.json"),

@@ -7,7 +7,7 @@ import pandas as pd
 
 from mvemotion.audit.cues import CUE_BY_NAME, CUES, Cue
 from mvemotion.audit.findings import Findings, claims_on_clips, percent
-from mvemotion.audit.health import RULES, UNUSABLE
+from mvemotion.audit.health import RULES, UNUSABLE, face_rates
 from mvemotion.audit.shortcuts import KINDS
 from mvemotion.specs import EMOTIONS, SPLITS
 
@@ -167,6 +167,22 @@ def rules(found: Findings) -> Table:
         for name, row in count.iterrows()
     ]
     return _table(rows, ("Unusual",))
+
+
+def faces(found: Findings) -> Table:
+    """Faces by class; no row where none were searched."""
+    rates = face_rates(found.usable)
+    rows = [
+        {
+            "Class": emotion,
+            "Clips searched": rates["clips"][emotion],
+            "Without a face": rates["without_face"][emotion],
+            "Frames that show one": percent(rates["rate"][emotion]),
+        }
+        for emotion in EMOTIONS
+        if emotion in rates.index
+    ]
+    return _table(rows, ("Class",))
 
 
 def made(found: Findings) -> Table:
