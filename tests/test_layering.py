@@ -8,9 +8,10 @@ import mvemotion
 ORDER = (
     *("errors", "paths", "provenance", "files", "specs", "published", "media", "data", "fetch"),
     *("layers", "networks", "census", "runs", "keras_import", "profiles", "training"),
-    *("statistics", "comparisons", "evaluation", "baselines", "figures", "audit"),
-    *("timeline", "prediction"),
-    *("reporting", "recomputation", "claims", "replication", "pipeline", "cli"),
+    *("statistics", "comparisons", "calibration", "evaluation", "baselines", "figures"),
+    *("drawings", "correlation", "audit", "timeline", "prediction", "explanation", "demo"),
+    *("reporting", "recomputation", "claims", "replication", "course", "progress", "report"),
+    *("pipeline", "cli"),
 )
 PACKAGE = Path(mvemotion.__file__).parent
 

@@ -1,86 +1,24 @@
-"""Figures: each function draws into the Axes it is given and returns it; none shows or saves.
+"""Scores of networks: confusion matrices, ROC curves, training histories, accuracies."""
 
-`set_style` gives them their one look, `save_figure` writes one with its origin. An emotion has the
-same colour and place everywhere; ours is black and the paper grey.
-"""
-
-import json
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import auc, roc_curve
 
 from mvemotion.errors import InputError
-from mvemotion.files import write_atomically
-from mvemotion.provenance import provenance
+from mvemotion.figures.style import EMOTION_COLOURS, LINES, OURS, PAPER, say
 from mvemotion.specs import EMOTIONS
 
-EMOTION_COLOURS = {  # Okabe and Ito's palette, made for colour-blind readers
-    "Excited": "#E69F00",
-    "Fear": "#CC79A7",
-    "Neutral": "#56B4E9",
-    "Relaxation": "#009E73",
-    "Sad": "#0072B2",
-    "Tension": "#D55E00",
-}
-LINES = ("-", "--", "-.")  # told apart without colour, too
-OURS, PAPER = "black", "0.55"
 CHANCE = 1 / len(EMOTIONS)
 HISTORY_UNITS = {"loss": "Cross-entropy (nats a clip)", "accuracy": "Accuracy (share of clips)"}
 GUESSES = {"loss": float(np.log(len(EMOTIONS))), "accuracy": CHANCE}  # of equal probabilities
 STEP = 1e-9  # a ROC curve rises in steps: looked at this far to their left and right
-METADATA_KEYS = {".png": "Description", ".svg": "Description", ".pdf": "Subject"}
 
 Scored = tuple[np.ndarray, np.ndarray]  # true class indices (n,), probabilities (n, K)
-
-
-def set_style() -> None:
-    """The one look of all figures; call it once, before the first is made."""
-    rc = {
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.titlesize": 11,
-        "axes.labelsize": 10,
-        "legend.fontsize": 9,
-        "legend.frameon": False,
-        "figure.constrained_layout.use": True,
-        "figure.dpi": 90,
-        "savefig.dpi": 150,
-    }
-    sns.set_theme(context="notebook", style="ticks", palette="colorblind", font_scale=0.85, rc=rc)
-
-
-def save_figure(figure: Figure, path: Path, *, title: str) -> None:
-    """Write a figure atomically, with its title and origin in the file's metadata.
-
-    Parameters
-    ----------
-    figure : Figure
-    path : Path
-        Ends in ``.png``, ``.svg`` or ``.pdf``; missing folders are made.
-    title : str
-        What it shows and which figure or table of the paper it answers.
-
-    Raises
-    ------
-    InputError
-        If the name has another ending.
-    """
-    path = Path(path)
-    if path.suffix not in METADATA_KEYS:
-        raise InputError(f"figure {path.name}: the name must end in {', '.join(METADATA_KEYS)}")
-    facts = provenance()
-    origin = {key: facts[key] for key in ("commit", "time_utc", "versions")}
-    metadata = {"Title": title, METADATA_KEYS[path.suffix]: json.dumps(origin)}
-    write_atomically(
-        path, lambda part: figure.savefig(part, metadata=metadata, bbox_inches="tight")
-    )
 
 
 def plot_confusion(matrix: np.ndarray, *, ax: Axes, title: str = "") -> Axes:
@@ -163,7 +101,7 @@ def plot_history(history: pd.DataFrame, *, ax: Axes, quantity: str = "loss") -> 
     ax.set(xlabel="Epoch", ylabel=HISTORY_UNITS[quantity])
     long = _long_history(history, quantity)
     if long.empty:
-        return _say(ax, "no run to show")
+        return say(ax, "no run to show")
     styles = {"hue": "network" if "network" in history else None, "style": "clips"}
     sns.lineplot(long, x="epoch", y=quantity, **styles, markers=True, ax=ax)
     ax.set(xlabel="Epoch", ylabel=HISTORY_UNITS[quantity])
@@ -199,35 +137,6 @@ def plot_accuracies(frame: pd.DataFrame, *, ax: Axes) -> Axes:
     ax.set(xlim=(0, 1), xlabel="Test accuracy (share of clips), 95 % Wilson interval")
     ax.invert_yaxis()
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
-    return ax
-
-
-def plot_filmstrip(frames: np.ndarray, *, ax: Axes, shown: int = 8, title: str = "") -> Axes:
-    """Frames of one clip side by side, at equal intervals, first and last included.
-
-    Parameters
-    ----------
-    frames : array of uint8, (H, W, T, 3)
-        As the store holds a clip's ``video`` or ``face``.
-    """
-    rows, columns, count, _ = frames.shape
-    chosen = np.linspace(0, count - 1, min(shown, count)).round().astype(int)
-    strip = np.concatenate([frames[:, :, index] for index in chosen], axis=1)
-    ax.imshow(strip, interpolation="nearest")
-    ax.set_xticks(columns * (np.arange(len(chosen)) + 0.5), chosen + 1)
-    ax.set_yticks([0, rows - 1], ["1", str(rows)])
-    ax.set(xlabel=f"Frame (of {count})", ylabel="Row (pixels)", title=title)
-    return ax
-
-
-def plot_log_mel(music: np.ndarray, *, ax: Axes, duration_s: float, title: str = "") -> Axes:
-    """Log-mel magnitude of one clip: channel 0 of a stored ``music`` array, float (2, M, L), dB."""
-    level = np.asarray(music[0], dtype=np.float32)
-    extent = (0, duration_s, 0.5, level.shape[0] + 0.5)
-    style = {"origin": "lower", "aspect": "auto", "cmap": "magma", "interpolation": "nearest"}
-    image = ax.imshow(level, extent=extent, **style)
-    ax.figure.colorbar(image, ax=ax, label="Level (dB)")
-    ax.set(xlabel="Time (s)", ylabel="Mel band", title=title)
     return ax
 
 
@@ -285,8 +194,3 @@ def _draw_intervals(
 
 def _clips(count: int) -> str:
     return f"{count} clip" if count == 1 else f"{count} clips"
-
-
-def _say(ax: Axes, words: str) -> Axes:
-    ax.text(0.5, 0.5, words, ha="center", va="center", transform=ax.transAxes, color=PAPER)
-    return ax
