@@ -5,6 +5,8 @@ PROFILE ?= smoke
 DATA ?=
 RESULTS ?=
 SEEDS ?=
+JOBS ?=
+ONLY ?=
 DEVICE ?= auto
 
 BIN := .venv/bin
@@ -13,13 +15,16 @@ STAMP := .venv/.installed
 DATA_OPTION = $(if $(DATA),--data "$(DATA)")
 RESULTS_OPTION = $(if $(RESULTS),--results "$(RESULTS)")
 SEEDS_OPTION = $(if $(SEEDS),--seeds $(SEEDS))
+JOBS_OPTION = $(if $(JOBS),--jobs $(JOBS))
+ONLY_OPTION = $(if $(ONLY),--only $(ONLY))
 
-.PHONY: help setup replicate test test-fast notebooks lint lock clean
+.PHONY: help setup replicate lab test test-fast notebooks lint lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make replicate [PROFILE=smoke|sample|paper] [DATA=folder]   tables, figures, notebooks"
-	@echo "               [SEEDS=5] [RESULTS=folder] [DEVICE=cuda]"
+	@echo "               [ONLY=table3] [SEEDS=5] [JOBS=2] [RESULTS=folder] [DEVICE=cuda]"
+	@echo "make lab                                                    the notebooks in JupyterLab"
 	@echo "make test                                                   every test, notebooks too"
 	@echo "make test-fast                                              without the slow ones"
 	@echo "make notebooks                                              re-execute the committed notebooks"
@@ -41,7 +46,10 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $(STAMP)
 
 replicate: $(STAMP)
-	$(PY) -m mvemotion replicate --profile "$(PROFILE)" --device $(DEVICE) $(DATA_OPTION) $(RESULTS_OPTION) $(SEEDS_OPTION)
+	$(PY) -m mvemotion replicate --profile "$(PROFILE)" --device $(DEVICE) $(DATA_OPTION) $(RESULTS_OPTION) $(SEEDS_OPTION) $(JOBS_OPTION) $(ONLY_OPTION)
+
+lab: $(STAMP)
+	$(PY) -m jupyter lab --ServerApp.root_dir="$(CURDIR)" notebooks/00_start_here.ipynb
 
 test: $(STAMP)
 	$(PY) -m ruff check .
@@ -56,11 +64,11 @@ test-fast: $(STAMP)
 # The committed outputs are those of profile smoke, normalised.
 notebooks: $(STAMP)
 	$(PY) -m mvemotion replicate --profile smoke
-	$(PY) -c 'from pathlib import Path; from mvemotion.pipeline import copy_outputs; \
-	  [copy_outputs(Path("results/smoke") / path, path) for path in sorted(Path("notebooks").glob("[0-9]*.ipynb"))]'
+	$(PY) -c 'from pathlib import Path; from mvemotion.pipeline.notebooks import renew_committed; \
+	  renew_committed(Path("results/smoke"))'
 	$(PY) -m nbstripout --keep-output --keep-count \
 	  --extra-keys "metadata.papermill cell.metadata.papermill cell.metadata.execution metadata.widgets" \
-	  notebooks/[0-9]*.ipynb
+	  notebooks/[0-9]*.ipynb notebooks/solutions/[0-9]*.ipynb
 
 lint: $(STAMP)
 	$(PY) -m ruff check --fix .

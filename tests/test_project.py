@@ -53,6 +53,19 @@ def test_the_version_is_one():
     assert mvemotion.__version__ == PROJECT["version"]
 
 
+def test_codemeta_and_the_citation_say_what_pyproject_says():
+    codemeta = json.loads((ROOT / "codemeta.json").read_text())
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert codemeta["version"] == citation["version"] == PROJECT["version"]
+    assert codemeta["description"] == PROJECT["description"]
+    assert codemeta["keywords"] == PROJECT["keywords"]
+    assert codemeta["license"].endswith("/" + PROJECT["license"])
+    assert codemeta["runtimePlatform"] == f"Python {PROJECT['requires-python']}"
+    paper = codemeta["referencePublication"]
+    assert paper["@id"].endswith(citation["references"][0]["doi"])
+    assert paper["name"] == citation["references"][0]["title"]
+
+
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_file_names_a_registry_or_a_path_of_one_machine(path):
     found = re.findall(
@@ -61,11 +74,26 @@ def test_no_file_names_a_registry_or_a_path_of_one_machine(path):
     assert found == []
 
 
-def test_every_link_of_the_readme_leads_somewhere():
-    text = (ROOT / "README.md").read_text()
-    links = re.findall(r"\]\((?!http|#)([^)#]+)", text)
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+def test_every_link_of_the_texts_leads_somewhere():
+    texts = [path for path in TEXTS if path.suffix == ".md"]
+    links = [
+        (path.parent / link, path.name)
+        for path in texts
+        for link in re.findall(r"\]\((?!http|#)([^)#]+)", path.read_text())
+    ]
+    assert len(links) > len(texts)
+    assert [f"{name}: {link}" for link, name in links if not link.exists()] == []
+
+
+def test_assumptions_that_the_checklist_names_are_there():
+    text = (ROOT / "replication" / "assumptions.md").read_text()
+    known = set(map(int, re.findall(r"^\*\*(\d+)\. ", text, re.M)))
+    named = re.findall(
+        r"\[assumptions? ([\d, -]+)\]", (ROOT / "replication/REFORMS.md").read_text()
+    )
+    numbers = {int(number) for entry in named for number in re.findall(r"\d+", entry)}
+    assert numbers
+    assert numbers <= known
 
 
 def test_the_readme_prints_the_results_that_were_reported():

@@ -1,19 +1,16 @@
-"""The workspace and the notebook runner: only what is missing is done, and nothing is lost."""
+"""The workspace of a replication: only what is missing is done, and nothing is lost."""
 
 import json
-import os
 import shutil
 from dataclasses import asdict
 
-import nbformat
 import pandas as pd
 import pytest
 
-from mvemotion import pipeline
 from mvemotion.data.splits import write_splits
-from mvemotion.errors import DataError, InputError, NotebookError
+from mvemotion.errors import DataError, InputError
 from mvemotion.files import read_json
-from mvemotion.pipeline import check_parameters, copy_outputs, run_notebook, score_weights
+from mvemotion.pipeline.given_weights import score_weights
 from mvemotion.profiles import list_profiles, load_profile
 from mvemotion.replication import open_workspace
 from stores import TINY, make_store
@@ -40,14 +37,6 @@ def profile(tmp_path):
 def workspace(tmp_path, profile):
     store = make_store(tmp_path / "store", {"Train": 1, "Validation": 1, "test": 1})
     return open_workspace(profile, store=store.root, results=tmp_path / "results", device="cpu")
-
-
-def notebook(path, *cells):
-    content = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    content.cells[0].metadata["tags"] = ["parameters"]
-    content.metadata["kernelspec"] = {"name": "python3", "display_name": "", "language": "python"}
-    nbformat.write(content, path)
-    return path
 
 
 def test_a_table_is_trained_once_and_compared_with_the_paper(workspace, capsys):
@@ -119,62 +108,11 @@ def test_a_workspace_on_another_split_has_its_own_results(workspace, turned, pro
     assert other.store.checksum() != workspace.store.checksum()
 
 
-def test_notebooks_of_a_replication_work_on_its_split(workspace, turned, tmp_path, monkeypatch):
-    folder = tmp_path / "notebooks"
-    folder.mkdir()
-    names = ("profile", "store", "results", "device", "seed")
-    declared = "\n".join(f"{name} = ''" for name in names)
-    opened = (
-        "from mvemotion.replication import open_workspace\n"
-        "w = open_workspace(profile, store=store, results=results, device=device)\n"
-        "print(w.store.splits, *w.store.clips('Train')['id'])"
-    )
-    notebook(folder / "01_one.ipynb", declared, opened)
-    monkeypatch.setattr(pipeline, "notebooks_dir", lambda: folder)
-    profile, store = str(tmp_path / "mine.toml"), workspace.store
-    results = pipeline.replicate(
-        profile, store=store.root, splits=turned, results=tmp_path / "other", device="cpu"
-    )
-    cells = nbformat.read(results / "notebooks" / "01_one.ipynb", 4).cells
-    printed = next(cell.outputs[0].text for cell in cells if cell.outputs)
-    assert printed.split() == ["turned", *store.clips("test")["id"]]
-    assert "MVEMOTION_SPLITS" not in os.environ
-    assert read_json(results / "summary.json")["splits"] == "turned"
-
-
 def test_a_profile_without_its_own_clips_asks_for_data(tmp_path):
     for name in list_profiles():
         if not load_profile(name).synthetic:
             with pytest.raises(InputError, match="DATA=folder"):
                 open_workspace(name, results=tmp_path / name)
-
-
-def test_a_notebook_runs_with_its_parameters_and_only_once(workspace, tmp_path):
-    source = notebook(tmp_path / "one.ipynb", "seed = 0", "print(seed + 1)")
-    target = tmp_path / "out" / "one.ipynb"
-    assert run_notebook(source, target, {"seed": 41}, workspace)
-    outputs = [cell.outputs[0].text for cell in nbformat.read(target, 4).cells if cell.outputs]
-    assert outputs == ["42\n"]
-    assert not run_notebook(source, target, {"seed": 41}, workspace)
-
-
-def test_a_notebook_runs_again_when_it_changed(workspace, tmp_path):
-    source = notebook(tmp_path / "one.ipynb", "seed = 0", "print(1)")
-    target = tmp_path / "out" / "one.ipynb"
-    run_notebook(source, target, {}, workspace)
-    notebook(source, "seed = 0", "print(2)")
-    assert run_notebook(source, target, {}, workspace)
-
-
-def test_a_notebook_runs_again_when_what_it_made_is_gone(workspace, tmp_path):
-    table = workspace.root / "tables" / "table_9.csv"
-    table.parent.mkdir(parents=True)
-    source = notebook(tmp_path / "one.ipynb", "seed = 0", f"open({str(table)!r}, 'w').write('1')")
-    target = tmp_path / "out" / "one.ipynb"
-    run_notebook(source, target, {}, workspace)
-    table.unlink()
-    assert run_notebook(source, target, {}, workspace)
-    assert table.exists()
 
 
 def test_scores_of_other_clips_are_not_taken_for_these(workspace, tmp_path, profile):
@@ -193,45 +131,6 @@ def test_a_row_that_diverges_does_not_stop_the_others(workspace, monkeypatch, ca
     assert len(workspace.compare_table(3)) == 11
 
 
-def test_a_parameter_that_is_not_declared_is_an_error(tmp_path):
-    source = notebook(tmp_path / "one.ipynb", "seed = 0")
-    with pytest.raises(InputError, match="no parameter sead; it declares seed"):
-        check_parameters(source, {"sead": 1})
-
-
-def test_a_failing_notebook_is_kept_beside_and_the_good_one_stays(workspace, tmp_path):
-    source = notebook(tmp_path / "one.ipynb", "seed = 0", "print(1)")
-    target = tmp_path / "out" / "one.ipynb"
-    run_notebook(source, target, {}, workspace)
-    good = target.read_bytes()
-    notebook(source, "seed = 0", "raise ValueError('broken')")
-    with pytest.raises(NotebookError, match=r"cell 2 failed: ValueError: broken"):
-        run_notebook(source, target, {}, workspace)
-    assert target.read_bytes() == good
-    assert (tmp_path / "out" / "one.failed.ipynb").exists()
-    assert {path.name for path in target.parent.iterdir()} == {"one.ipynb", "one.failed.ipynb"}
-
-
-def test_committed_notebooks_get_outputs_but_no_injected_cell(workspace, tmp_path):
-    source = notebook(tmp_path / "one.ipynb", "seed = 0", "print(seed + 1)")
-    target = tmp_path / "out" / "one.ipynb"
-    run_notebook(source, target, {"seed": 41}, workspace)
-    copy_outputs(target, source)
-    kept = nbformat.read(source, 4)
-    assert [cell.source for cell in kept.cells] == ["seed = 0", "print(seed + 1)"]
-    assert [cell.execution_count for cell in kept.cells] == [1, 2]
-    assert kept.cells[1].outputs[0].text == "42\n"
-
-
-def test_outputs_of_another_version_of_a_notebook_are_refused(workspace, tmp_path):
-    source = notebook(tmp_path / "one.ipynb", "seed = 0", "print(1)")
-    target = tmp_path / "out" / "one.ipynb"
-    run_notebook(source, target, {}, workspace)
-    notebook(source, "seed = 0", "print(2)")
-    with pytest.raises(DataError, match="replicate again"):
-        copy_outputs(target, source)
-
-
 def test_a_row_that_ran_with_several_seeds_shows_their_mean(workspace):
     for seed in (0, 1):
         workspace.train_row("music_a2", seed=seed)
@@ -242,16 +141,6 @@ def test_a_row_that_ran_with_several_seeds_shows_their_mean(workspace):
     over_seeds = workspace.summary()["over_seeds"]
     assert over_seeds["music_a2"]["accuracy"]["seeds"] == 2
     assert over_seeds["music_a2"]["accuracy"]["mean"] == pytest.approx(sum(both) / 2)
-
-
-def test_a_notebook_runs_again_when_another_seed_has_run(workspace, tmp_path):
-    source = notebook(tmp_path / "one.ipynb", "seed = 0", "print(seed)")
-    target = tmp_path / "out" / "one.ipynb"
-    run_notebook(source, target, {"seed": 0}, workspace)
-    workspace.train_row("music_a2", seed=0)  # its own: nothing new
-    assert not run_notebook(source, target, {"seed": 0}, workspace)
-    workspace.train_row("music_a2", seed=1)
-    assert run_notebook(source, target, {"seed": 0}, workspace)
 
 
 def test_given_weights_are_scored_beside_the_table_without_training(workspace, profile, tmp_path):

@@ -35,6 +35,12 @@ class NotebookError(MvemotionError):
     exit_code = 4
 
 
+class ReplicationError(MvemotionError):
+    """A replication in which a network or a notebook failed."""
+
+    exit_code = 4
+
+
 class DivergedError(DataError):
     """A training whose loss is no longer finite."""
 

@@ -1,12 +1,15 @@
 """Files that are either whole or absent: written under another name, then renamed into place."""
 
+import fcntl
 import json
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
-from mvemotion.errors import DataError
+from mvemotion.errors import DataError, InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,3 +60,49 @@ def read_json(path: Path):
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: not readable as JSON ({error}); remove or restore it") from error
+
+
+@contextmanager
+def locked(path: Path, *, busy: str, patience_s: float = 0.0) -> Iterator[IO]:
+    """Hold a lock file, which the system lets go when the last process that has it open ends.
+
+    Parameters
+    ----------
+    path : Path
+        The file; it and its folder are made.
+    busy : str
+        What to say if another process holds it.
+    patience_s : float
+        How long to wait for that process before saying so.
+
+    Yields
+    ------
+    file
+        Open; a child process that inherits its descriptor holds the lock, too.
+
+    Raises
+    ------
+    InputError
+        If another process holds it, or the disk knows no locks.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + patience_s
+    # A file, not the folder itself: NFS locks nothing that is not open for writing.
+    with path.open("a") as file:
+        while not _lock(file, path):
+            if time.monotonic() >= deadline:
+                raise InputError(busy)
+            time.sleep(0.2)
+        yield file
+
+
+def _lock(file: IO, path: Path) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise InputError(
+            f"{path.parent}: cannot be locked ({error.strerror}); name a folder on another disk"
+        ) from error
+    return True

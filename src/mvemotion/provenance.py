@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 LIBRARIES = (
-    *("mvemotion", "torch", "torchvision", "torchaudio", "lightning", "numpy", "scikit-learn"),
-    *("av", "soxr", "librosa", "opencv-python-headless"),
+    *("mvemotion", "torch", "torchvision", "torchaudio", "lightning-fabric", "numpy"),
+    *("scikit-learn", "av", "soxr", "librosa", "opencv-python-headless"),
 )
 
 

@@ -22,7 +22,7 @@ from mvemotion.reporting import compare_table, save_table
 from mvemotion.runs import is_complete, load_weights
 from mvemotion.specs import EMOTIONS, SPLITS, find_network, list_networks
 from mvemotion.statistics import seeds_summary
-from mvemotion.training import train
+from mvemotion.training import EpochReport, train
 
 ENVIRONMENT = ("MVEMOTION_PROFILE", "MVEMOTION_STORE", "MVEMOTION_RESULTS", "MVEMOTION_SPLITS")
 
@@ -54,11 +54,13 @@ class Workspace:
         """Folder of one row's run."""
         return self.root / "runs" / network_id / f"seed-{seed}"
 
-    def train_row(self, network_id: str, *, seed: int = 0) -> dict:
+    def train_row(
+        self, network_id: str, *, seed: int = 0, on_epoch: EpochReport | None = None
+    ) -> dict:
         """Train and score one row unless that is done; returns its test metrics."""
         run = self.run_dir(network_id, seed=seed)
         config = self.profile.config(network_id, seed=seed)
-        train(config, self.store, run, device=self.device)
+        train(config, self.store, run, device=self.device, on_epoch=on_epoch)
         for split in self.scored_splits:
             if self.metrics(network_id, seed=seed, split=split) is None:
                 evaluate(
@@ -69,9 +71,12 @@ class Workspace:
     def train_table(self, table: int, *, seed: int = 0) -> None:
         """Train and score every row of a table that is not yet, a line each as it is done.
 
-        A row that diverges is named and left out; the others go on.
+        A row that diverges, or that failed in `replicate`, is named and left out; the others go on.
         """
         for network_id in self.rows(table):
+            if error := self.failure(network_id, seed=seed):
+                print(f"{network_id:36s} failed: {error}", flush=True)
+                continue
             is_done = self.metrics(network_id, seed=seed) is not None
             try:
                 metrics = self.train_row(network_id, seed=seed)
@@ -81,6 +86,11 @@ class Workspace:
             run = read_json(self.run_dir(network_id, seed=seed) / "run.json")
             note = "done before" if is_done else f"trained in {run['wall_seconds']:.0f} s"
             print(f"{network_id:36s} accuracy {metrics['accuracy']:.3f}  {note}", flush=True)
+
+    def failure(self, network_id: str, *, seed: int = 0) -> str:
+        """Why a row failed in the last `replicate`, which tries it again; empty if it did not."""
+        path = self.run_dir(network_id, seed=seed) / "outcome.json"
+        return read_json(path).get("error", "") if path.exists() else ""
 
     def metrics(self, network_id: str, *, seed: int = 0, split: str = "test") -> dict | None:
         """One row's metrics, None if it has not been run on the clips as they are now."""
@@ -249,15 +259,28 @@ def open_workspace(
     """
     given = zip(ENVIRONMENT, (profile, store, results, splits), strict=True)
     profile, store, results, splits = (os.environ.get(name) or value for name, value in given)
+    chosen = load_profile(profile)
+    root = results_folder(chosen, results, splits)
+    store_dir = Path(store) if store else _store_dir(chosen, root, data or None)
+    opened = _check_format(Store(store_dir, splits or None), chosen)
+    return Workspace(chosen, root, opened, device)
+
+
+def results_folder(
+    profile: Profile, results: str | Path | None = None, splits: str | Path | None = None
+) -> Path:
+    """Where a profile's results go: the folder named, or ``results/<profile>``.
+
+    Raises
+    ------
+    InputError
+        If `splits` is given without `results`.
+    """
     if splits and not results:
         raise InputError(
             f"splits {str(splits)!r}: results on another split need a folder of their own; name one"
         )
-    chosen = load_profile(profile)
-    root = Path(results) if results else results_dir() / chosen.name
-    store_dir = Path(store) if store else _store_dir(chosen, root, data or None)
-    opened = _check_format(Store(store_dir, splits or None), chosen)
-    return Workspace(chosen, root, opened, device)
+    return Path(results) if results else results_dir() / profile.name
 
 
 def _store_dir(profile: Profile, root: Path, data) -> Path:

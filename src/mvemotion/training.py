@@ -11,12 +11,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import lightning
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from lightning.fabric import Fabric
-from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning_fabric import Fabric, seed_everything
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 from tqdm import tqdm
@@ -124,7 +123,7 @@ class _Job:
     def __init__(self, config: TrainingConfig, store: Store, run: Path, fabric: Fabric):
         self.config, self.store, self.run, self.fabric = config, store, run, fabric
         fabric.launch()
-        lightning.seed_everything(config.seed, verbose=False)
+        seed_everything(config.seed, verbose=False)
         network = create_network(
             config.network, clip_format=store.clip_format, **config.alternatives
         )
@@ -152,7 +151,7 @@ class _Job:
     def run_epoch(self) -> dict:
         """Train one epoch, validate, keep the best weights; returns the history row."""
         start = time.perf_counter()
-        lightning.seed_everything(_epoch_seed(self.config.seed, self.epoch), verbose=False)
+        seed_everything(_epoch_seed(self.config.seed, self.epoch), verbose=False)
         row = {"epoch": self.epoch + 1} | self._train_epoch()
         row["train_seconds"] = round(time.perf_counter() - start, 3)
         if self.config.settle_norms:

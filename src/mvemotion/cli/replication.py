@@ -37,6 +37,19 @@ def _replicate(commands) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="the first one (0)")
     parser.add_argument("--seeds", type=positive, help="how many; 1, or 5 in tier 3")
+    parser.add_argument(
+        "--jobs", type=positive, help="at a time; one a core, or one a GPU, if absent"
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        default=[],
+        metavar="WHAT",
+        help="tables, figures or notebooks, with what they need: table3, figure5, 09",
+    )
+    parser.add_argument(
+        "--engine-profile", type=Path, metavar="FOLDER", help="a profile of Snakemake, as for Slurm"
+    )
     add_device(parser)
 
 
@@ -87,9 +100,11 @@ def _check_tier(options: argparse.Namespace) -> None:
         raise InputError("--tier 1 scores given weights; name them: --weights FILE ...")
     if options.tier != 1 and options.weights:
         raise InputError(f"--weights: tier {options.tier} reads none; add --tier 1")
-    if options.tier < 2 and options.seeds:
+    given = [name for name in ("seeds", "jobs", "only", "engine_profile") if getattr(options, name)]
+    if options.tier < 2 and given:
+        name = given[0].replace("_", "-")
         raise InputError(
-            f"--seeds: tier {options.tier} trains nothing; leave it out, or add --tier 3"
+            f"--{name}: tier {options.tier} trains nothing; leave it out, or choose tier 2 or 3"
         )
 
 
@@ -103,7 +118,7 @@ def _recompute(options: argparse.Namespace) -> None:
 
 
 def _score_weights(options: argparse.Namespace) -> None:
-    from mvemotion.pipeline import score_weights
+    from mvemotion.pipeline.given_weights import score_weights
 
     results = score_weights(
         options.weights,
@@ -118,7 +133,7 @@ def _score_weights(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from mvemotion.pipeline import replicate
+    from mvemotion.pipeline.engine import replicate
 
     results = replicate(
         options.profile,
@@ -129,5 +144,8 @@ def _train(options: argparse.Namespace) -> None:
         device=options.device,
         seed=options.seed,
         seeds=options.seeds or (ALL_SEEDS if options.tier == 3 else 1),
+        jobs=options.jobs,
+        only=tuple(options.only),
+        engine_profile=options.engine_profile,
     )
     print(f"tables, figures and executed notebooks: {results}")

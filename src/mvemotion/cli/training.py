@@ -97,7 +97,7 @@ def run_train(options: argparse.Namespace) -> None:
     """``mvemotion train``."""
     from dataclasses import fields
 
-    from lightning.fabric.utilities import rank_zero_only
+    from lightning_fabric.utilities import rank_zero_only
 
     from mvemotion.data.store import Store
     from mvemotion.runs import TrainingConfig

@@ -1,6 +1,5 @@
 """``fetch.lock.json``: what was published, and the SHA-256 of what came of it."""
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from mvemotion.errors import DataError, InputError
 from mvemotion.fetch.download import RemoteFile
-from mvemotion.files import read_json, write_json
+from mvemotion.files import locked, read_json, write_json
 
 LOCK_NAME = "fetch.lock.json"
 SCHEMA = 1
@@ -133,27 +132,9 @@ def describe_changes(old: tuple[RemoteFile, ...], new: tuple[RemoteFile, ...]) -
 
 @contextmanager
 def exclusively(folder: Path) -> Iterator[None]:
-    """Make a folder, and keep other fetches out of it; the system lets go if this process ends.
-
-    Raises
-    ------
-    InputError
-        If another process is fetching there, or the disk knows no locks.
-    """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    # A file, not the folder itself: NFS locks nothing that is not open for writing.
-    with (folder / ".fetching").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(
-                f"{folder}: another fetch is at work there; wait for it, or end it"
-            ) from error
-        except OSError as error:
-            raise InputError(
-                f"{folder}: cannot be locked ({error.strerror}); name a folder on another disk"
-            ) from error
+    """Make a folder, and keep other fetches out of it; see `mvemotion.files.locked`."""
+    busy = f"{folder}: another fetch is at work there; wait for it, or end it"
+    with locked(Path(folder) / ".fetching", busy=busy):
         yield
 
 

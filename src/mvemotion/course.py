@@ -1,0 +1,81 @@
+"""The ordered notebooks: which table or figure each answers, what it needs and what it leaves."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mvemotion.errors import InputError
+from mvemotion.paths import notebooks_dir
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One notebook of ``notebooks/``.
+
+    Attributes
+    ----------
+    name : str
+        Of the file, without its ending.
+    answers : tuple of str
+        Tables and figures of the paper, such as ``"table3"``.
+    tables : tuple of int
+        Those whose networks have to be trained before.
+    products : tuple of str
+        Files that it leaves in the results folder.
+    """
+
+    name: str
+    answers: tuple[str, ...] = ()
+    tables: tuple[int, ...] = ()
+    products: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> Path:
+        """The notebook as it is published."""
+        return notebooks_dir() / f"{self.name}.ipynb"
+
+
+def _of_table(name: str, number: int) -> Lesson:
+    products = (f"tables/table_{number}.csv", f"figures/table_{number}.png")
+    return Lesson(name, (f"table{number}",), (number,), products)
+
+
+LESSONS = (
+    Lesson("01_dataset", ("table1",), (), ("audit/index.html", "figures/shortcuts.png")),
+    Lesson("02_preprocessing", ("figure1",)),
+    _of_table("04_table2_face", 2),
+    _of_table("05_table3_music", 3),
+    _of_table("06_table4_video", 4),
+    _of_table("07_table5_music_video", 5),
+    _of_table("08_table6_music_video_face", 6),
+    Lesson(
+        "09_confusion_and_roc",
+        ("figure5", "figure6"),
+        (2, 3, 4, 5, 6),
+        ("figures/figure_5.png", "figures/figure_6.png", "figures/roc.png"),
+    ),
+)
+
+
+def find_lessons(wanted: tuple[str, ...] = ()) -> tuple[Lesson, ...]:
+    """Notebooks by what they answer, by number or by name; all of them if nothing is wanted.
+
+    Raises
+    ------
+    InputError
+        If nothing answers to one of the names.
+
+    Examples
+    --------
+    >>> [lesson.name for lesson in find_lessons(("table3", "09"))]
+    ['05_table3_music', '09_confusion_and_roc']
+    """
+    keys = {lesson: {lesson.name, lesson.name[:2], *lesson.answers} for lesson in LESSONS}
+    known = set().union(*keys.values())
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        answers = ", ".join(answer for lesson in LESSONS for answer in lesson.answers)
+        raise InputError(
+            f"{', '.join(unknown)}: no notebook answers to that; choose from {answers}, "
+            f"or a number from {LESSONS[0].name[:2]} to {LESSONS[-1].name[:2]}"
+        )
+    return tuple(x for x in LESSONS if not wanted or keys[x] & set(wanted))

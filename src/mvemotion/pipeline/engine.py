@@ -1,0 +1,199 @@
+"""Runs the jobs of a replication over Snakemake, shows how they get on, and sums up."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mvemotion.errors import ReplicationError
+from mvemotion.files import locked, read_json, write_json
+from mvemotion.paths import replication_file
+from mvemotion.pipeline.jobs import JOURNAL, OWNER, owner
+from mvemotion.pipeline.plan import OUTCOME, PLAN, make_plan, notebook_mark, write_plan
+from mvemotion.profiles import load_profile
+from mvemotion.progress import Display, Journal
+from mvemotion.replication import ENVIRONMENT, open_workspace, results_folder
+
+PATIENCE_S = 60.0  # for the jobs of a replication that was killed to notice it
+GRACE_S = 20.0  # for jobs to end when asked to
+SNAKEMAKE_LOG = "logs/snakemake.log"
+
+
+def replicate(
+    profile: str = "smoke",
+    *,
+    data: str | Path | None = None,
+    store: str | Path | None = None,
+    results: str | Path | None = None,
+    splits: str | Path | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    seeds: int = 1,
+    jobs: int | None = None,
+    only: tuple[str, ...] = (),
+    engine_profile: Path | None = None,
+) -> Path:
+    """Prepare the clips, train every network, run every notebook, write the report.
+
+    Does only what is missing. A network that fails does not stop the others.
+
+    Parameters
+    ----------
+    profile, data, store, results, splits, device
+        As for `mvemotion.replication.open_workspace`; environment variables play no part.
+    seed : int
+        Of every network's initialisation and order of clips.
+    seeds : int
+        How many: `seed` and those after it. The notebooks show the first; the tables average.
+    jobs : int, optional
+        How many at a time; one a core, or one a GPU, if not given.
+    only : tuple of str
+        Tables, figures or notebooks; see `mvemotion.course.find_lessons`. All if empty.
+    engine_profile : Path, optional
+        A profile of Snakemake's own, such as ``replication/profiles/slurm``.
+
+    Returns
+    -------
+    Path
+        The results folder: ``notebooks/``, ``tables/``, ``figures/``, ``runs/``, ``store/``,
+        ``summary.json`` (every number with what made it) and ``report/``.
+
+    Raises
+    ------
+    InputError
+        If an option does not fit, or another replication is at work in the folder.
+    ReplicationError
+        At the end, if a job failed.
+    """
+    for name in ENVIRONMENT:  # what is asked for here is what the notebooks are to do
+        os.environ.pop(name, None)
+    root = results_folder(load_profile(profile), results, splits)
+    busy = f"{root}: another replication is at work there; wait for it, or end it"
+    with locked(root / ".replicating", busy=busy, patience_s=PATIENCE_S) as lock:
+        workspace = open_workspace(
+            profile, data=data, store=store, results=results, splits=splits, device=device
+        )
+        gpus = _gpus(device)
+        jobs = jobs or len(gpus) or len(os.sched_getaffinity(0))
+        threads = max(1, len(os.sched_getaffinity(0)) // jobs)
+        plan = make_plan(workspace, profile, seed=seed, seeds=seeds, only=only, threads=threads) | {
+            "gpus": gpus
+        }
+        for row, reason in plan["left_out"].items():
+            print(f"{row}: left out: {reason}")
+        write_plan(plan, root)
+        code = _run(root, _command(root, jobs * threads, engine_profile), plan, lock.fileno())
+        _sum_up(workspace, seed)
+    _report_failures(root, plan, code)
+    return root
+
+
+def _gpus(device: str) -> list[str]:
+    """Indices of the GPUs that jobs take turns at."""
+    import torch
+
+    if device == "cpu" or not torch.cuda.is_available():
+        return []
+    return [str(index) for index in range(torch.cuda.device_count())]
+
+
+# --- Snakemake ------------------------------------------------------------------------------------
+def _command(root: Path, cores: int, engine_profile: Path | None) -> list[str]:
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(replication_file("Snakefile"))]
+    command += ["--directory", str(root), "--configfile", str(root / PLAN)]
+    command += ["--keep-going", "--rerun-incomplete", "--rerun-triggers", "mtime", "params"]
+    command += ["--scheduler", "greedy", "--nocolor"]
+    chosen = ["--workflow-profile", str(engine_profile.resolve())] if engine_profile else []
+    return [*command, "--cores", str(cores), *chosen]
+
+
+def _run(root: Path, command: list[str], plan: dict, lock: int) -> int:
+    """Run Snakemake to its end, showing what the jobs tell; returns its exit code."""
+    environment = os.environ | {OWNER: owner(), "OMP_NUM_THREADS": str(plan["threads"])}
+    options = {"cwd": root, "env": environment, "pass_fds": [lock], "stdin": subprocess.DEVNULL}
+    if any((root / ".snakemake" / "locks").glob("*")):  # of one that was killed: we hold the lock
+        subprocess.run([*command, "--unlock"], capture_output=True, **options)
+    (root / SNAKEMAKE_LOG).parent.mkdir(exist_ok=True)
+    with (root / SNAKEMAKE_LOG).open("w") as log:
+        process = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, **options
+        )
+        with _ended(process):
+            _show(process, root)
+    return process.returncode
+
+
+@contextmanager
+def _ended(process: subprocess.Popen) -> Iterator[None]:
+    """End Snakemake and its jobs, whatever interrupts the waiting for them."""
+    try:
+        yield
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(GRACE_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _show(process: subprocess.Popen, root: Path) -> None:
+    display = Display()
+    try:
+        for entry in Journal(root / JOURNAL).follow():
+            if entry:
+                display.show(entry)
+                continue
+            if process.poll() is not None:
+                break
+            if not display.total:
+                display.expect(_planned(root / SNAKEMAKE_LOG))
+            time.sleep(0.2)
+    finally:
+        display.close()
+
+
+def _planned(log: Path) -> int:
+    """Number of jobs as Snakemake lists them, less the one that only gathers; 0 if not yet."""
+    found = re.search(r"^total +(\d+)$", log.read_text(), flags=re.MULTILINE)
+    return int(found[1]) - 1 if found else 0
+
+
+# --- The end --------------------------------------------------------------------------------------
+def _sum_up(workspace, seed: int) -> None:
+    write_json(workspace.root / "summary.json", workspace.summary(seed=seed))
+
+
+def _report_failures(root: Path, plan: dict, code: int) -> None:
+    """Raise ReplicationError with every failure, if there is one."""
+    failures = [*_failed_runs(root, plan), *_failed_notebooks(root, plan)]
+    for name, error, trace in failures:
+        print(f"\n{name}: {error}\n{trace}", file=sys.stderr)
+    if failures:
+        names, total = ", ".join(name for name, _, _ in failures), len(plan["runs"])
+        raise ReplicationError(
+            f"{len(failures)} of {total + len(plan['notebooks'])} jobs failed: {names}; "
+            f"see above and {root / 'logs'}; the same command tries them again"
+        )
+    if code:
+        raise ReplicationError(f"Snakemake ended with {code}; see {root / SNAKEMAKE_LOG}")
+
+
+def _failed_runs(root: Path, plan: dict) -> Iterator[tuple[str, str, str]]:
+    for name in plan["runs"]:
+        path = root / "runs" / name / OUTCOME
+        outcome = read_json(path) if path.exists() else {"status": "missing"}
+        if outcome["status"] == "failed":
+            yield name, outcome["error"], outcome["traceback"]
+
+
+def _failed_notebooks(root: Path, plan: dict) -> Iterator[tuple[str, str, str]]:
+    for name in plan["notebooks"]:
+        log = root / "logs" / f"{name}.log"
+        if not (root / notebook_mark(name)).exists():
+            yield name, "not executed", log.read_text()[-3000:] if log.exists() else "never begun"

@@ -1,0 +1,159 @@
+"""What one replication is to do: ``plan.json``, read by the Snakefile and by every job."""
+
+import hashlib
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from mvemotion.course import Lesson, find_lessons
+from mvemotion.data.batches import check_inputs
+from mvemotion.errors import DataError
+from mvemotion.files import read_json, write_json
+from mvemotion.paths import replication_file
+from mvemotion.replication import Workspace
+from mvemotion.specs import list_networks
+
+PLAN = "plan.json"
+OUTCOME = "outcome.json"  # of a run: done or failed, and why
+BASELINES = "baselines/.done"
+
+
+def make_plan(
+    workspace: Workspace,
+    profile: str,
+    *,
+    seed: int = 0,
+    seeds: int = 1,
+    only: tuple[str, ...] = (),
+    threads: int = 1,
+) -> dict:
+    """The jobs of a replication.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    profile : str
+        By which the workspace was opened: a name or a file.
+    seed, seeds : int
+        The first seed, which the notebooks show, and how many.
+    only : tuple of str
+        Tables, figures or notebooks; see `mvemotion.course.find_lessons`.
+    threads : int
+        Of each job.
+
+    Returns
+    -------
+    dict
+        JSON-ready. ``runs`` and ``notebooks`` have a job each, by name, with a ``fingerprint`` of
+        what its result rests on: Snakemake repeats a job whose fingerprint has changed.
+        ``left_out`` says why rows are not trained.
+    """
+    lessons = find_lessons(only)
+    tables = sorted({table for lesson in lessons for table in lesson.tables})
+    left_out = _lacking(workspace, tables)
+    runs = {
+        f"{row}/seed-{number}": {
+            "network": row,
+            "seed": number,
+            "fingerprint": _digest(
+                asdict(workspace.profile.config(row, seed=number)), workspace.store.checksum()
+            ),
+        }
+        for table in tables
+        for row in workspace.rows(table)
+        if row not in left_out
+        for number in range(seed, seed + seeds)
+    }
+    return {
+        "python": sys.executable,
+        "threads": threads,
+        "workspace": {
+            "profile": str(Path(profile).resolve()) if profile.endswith(".toml") else profile,
+            "store": str(workspace.store.root.resolve()),
+            "results": str(workspace.root.resolve()),
+            "splits": workspace.store.splits,
+            "device": workspace.device,
+        },
+        "clips": workspace.store.checksum(),
+        "seed": seed,
+        "runs": runs,
+        "notebooks": {x.name: _notebook(x, workspace, runs, seed) for x in lessons},
+        "left_out": left_out,
+    }
+
+
+def write_plan(plan: dict, root: Path) -> Path:
+    """Write it where jobs look for it, and forget what has to be done again."""
+    for path in _undone(plan, root):
+        path.unlink()
+    return write_json(root / PLAN, plan)
+
+
+def notebook_parameters(plan: dict) -> dict:
+    """What every notebook is given by Papermill."""
+    workspace = plan["workspace"]
+    chosen = {name: workspace[name] for name in ("profile", "store", "results", "device")}
+    return chosen | {"seed": plan["seed"]}
+
+
+def _lacking(workspace: Workspace, tables: list[int]) -> dict[str, str]:
+    """Rows whose inputs are not in the store, and what they lack."""
+    lacking = {}
+    for row in (row for table in tables for row in workspace.rows(table)):
+        try:
+            check_inputs(workspace.store, row)
+        except DataError as error:
+            lacking[row] = str(error)
+    return lacking
+
+
+def _notebook(lesson: Lesson, workspace: Workspace, runs: dict, seed: int) -> dict:
+    rows = {row for table in lesson.tables for row in list_networks(table)}
+    needs = [f"runs/{name}/{OUTCOME}" for name, run in runs.items() if run["network"] in rows]
+    return {
+        "source": str(lesson.source),
+        "needs": [*needs, BASELINES] if lesson.tables else [],
+        "products": [f"notebooks/{lesson.name}.ipynb", *lesson.products],
+        "fingerprint": _digest(
+            repr(workspace.profile), workspace.store.checksum(), seed, package_digest()
+        ),
+    }
+
+
+def _undone(plan: dict, root: Path) -> list[Path]:
+    """Marks of jobs that failed, or whose results are not there any more."""
+    marks = {
+        root / "runs" / name / OUTCOME: [f"runs/{name}/run.json", f"runs/{name}/test/metrics.json"]
+        for name in plan["runs"]
+    }
+    marks |= {
+        root / notebook_mark(name): notebook["products"]
+        for name, notebook in plan["notebooks"].items()
+    }
+    return [
+        mark
+        for mark, products in marks.items()
+        if mark.exists()
+        and (_has_failed(mark) or not all((root / product).exists() for product in products))
+    ]
+
+
+def notebook_mark(name: str) -> str:
+    """The file that says that a notebook has been run to its end."""
+    return f"notebooks/.{name}.done"
+
+
+def _has_failed(mark: Path) -> bool:
+    return mark.name == OUTCOME and read_json(mark)["status"] != "done"
+
+
+def package_digest() -> str:
+    """Of the package's source and the paper's numbers: what notebooks show rests on both."""
+    files = sorted(Path(__file__).parents[1].rglob("*.py"))
+    files += sorted(replication_file("published").glob("*.csv"))
+    return _digest(*(hashlib.sha256(path.read_bytes()).hexdigest() for path in files))
+
+
+def _digest(*parts) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
