@@ -18,7 +18,7 @@ SEEDS_OPTION = $(if $(SEEDS),--seeds $(SEEDS))
 JOBS_OPTION = $(if $(JOBS),--jobs $(JOBS))
 ONLY_OPTION = $(if $(ONLY),--only $(ONLY))
 
-.PHONY: help setup replicate lab test test-fast notebooks lint lock clean
+.PHONY: help setup replicate lab test test-fast notebooks weights lint lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -28,7 +28,7 @@ help:
 	@echo "make test                                                   every test, notebooks too"
 	@echo "make test-fast                                              without the slow ones"
 	@echo "make notebooks                                              re-execute the committed notebooks"
-	@echo "make lint | lock | clean"
+	@echo "make weights | lint | lock | clean"
 
 setup: $(STAMP)
 
@@ -69,6 +69,11 @@ notebooks: $(STAMP)
 	$(PY) -m nbstripout --keep-output --keep-count \
 	  --extra-keys "metadata.papermill cell.metadata.papermill cell.metadata.execution metadata.widgets" \
 	  notebooks/[0-9]*.ipynb notebooks/solutions/[0-9]*.ipynb
+
+# The weights that come with the package; about an hour on two cores.
+weights: $(STAMP)
+	$(PY) -m mvemotion replicate --profile demo --only table6
+	$(PY) -m mvemotion.pipeline.shipping
 
 lint: $(STAMP)
 	$(PY) -m ruff check --fix .

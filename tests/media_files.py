@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 
 BITS = 10
-TONES_HZ = (440.0, 660.0)
+TONES_HZ = (440, 660, 880, 1100, 1320, 1540)  # one a channel
+LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 TICKS = 12_800  # a second, of the video's time base
 
 
@@ -81,6 +82,9 @@ class Movie:
     channels: int = 2
     has_audio: bool = True
     has_video: bool = True
+    audio_codec: str = "aac"
+    pixels: str = "yuv420p"
+    is_variable: bool = False  # every third picture comes late
 
 
 def write_movie(path: Path, movie: Movie = Movie()) -> Path:
@@ -117,7 +121,7 @@ def damage_packet(path: Path, number: int) -> None:
 
 def _add_video(container, movie: Movie) -> av.VideoStream:
     stream = container.add_stream(movie.codec, rate=movie.fps)
-    stream.width, stream.height, stream.pix_fmt = movie.width, movie.height, "yuv420p"
+    stream.width, stream.height, stream.pix_fmt = movie.width, movie.height, movie.pixels
     stream.codec_context.time_base = Fraction(1, TICKS)
     stream.codec_context.gop_size = movie.group
     stream.codec_context.thread_count = 1
@@ -136,8 +140,9 @@ def _add_video(container, movie: Movie) -> av.VideoStream:
 
 
 def _add_audio(container, movie: Movie) -> av.AudioStream:
-    layout = "mono" if movie.channels == 1 else "stereo"
-    return container.add_stream("aac", rate=movie.audio_rate_hz, layout=layout)
+    return container.add_stream(
+        movie.audio_codec, rate=movie.audio_rate_hz, layout=LAYOUTS[movie.channels]
+    )
 
 
 def _video_packets(stream, movie: Movie) -> list[av.Packet]:
@@ -145,7 +150,8 @@ def _video_packets(stream, movie: Movie) -> list[av.Packet]:
     for index in range(round(movie.seconds * movie.fps) if stream else 0):
         picture = movie.draw(index, movie.height, movie.width)
         frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-        frame.pts = round((movie.video_start_s + index / movie.fps) * TICKS)
+        late = 0.6 * (index % 3 == 1) if movie.is_variable else 0.0
+        frame.pts = round((movie.video_start_s + (index + late) / movie.fps) * TICKS)
         frame.time_base = Fraction(1, TICKS)
         packets += stream.encode(frame)
     return packets + (stream.encode(None) if stream else [])
@@ -166,8 +172,7 @@ def _audio_packets(stream, movie: Movie) -> list[av.Packet]:
     packets = []
     for start in range(0, sound.shape[1], 1024):
         chunk = np.ascontiguousarray(sound[:, start : start + 1024])
-        layout = "mono" if movie.channels == 1 else "stereo"
-        frame = av.AudioFrame.from_ndarray(chunk, format="fltp", layout=layout)
+        frame = av.AudioFrame.from_ndarray(chunk, format="fltp", layout=LAYOUTS[movie.channels])
         frame.sample_rate, frame.pts = movie.audio_rate_hz, start
         frame.time_base = Fraction(1, movie.audio_rate_hz)
         packets += stream.encode(frame)

@@ -4,9 +4,9 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from mvemotion.census import census, failures, render, summary
+from mvemotion.census import census, count_parts, failures, render, summary
 from mvemotion.published import published_splits
-from mvemotion.specs import list_networks
+from mvemotion.specs import A1, Branch, Network, find_network, list_networks
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +97,58 @@ def test_the_text_ends_in_what_it_adds_up_to(rows):
 def test_a_row_is_plain_data(rows):
     kinds = {type(value) for row in rows for value in asdict(row).values()}
     assert kinds <= {str, int, float, type(None)}
+
+
+@pytest.mark.parametrize(
+    "network_id",
+    [
+        name
+        if name in ("face_c3d", "music_a2_se", "video_a3_mmtm+music_a0+face_a2_se")
+        else pytest.param(name, marks=pytest.mark.slow)
+        for name in list_networks()
+    ],
+)
+def test_the_parts_of_a_network_add_up_to_it(rows, network_id):
+    row, parts = next(row for row in rows if row.id == network_id), count_parts(network_id)
+    assert sum(part.parameters for part in parts) == row.parameters
+    assert round(sum(part.flops for part in parts) / 1e9, 3) == row.gflops
+
+
+@pytest.mark.parametrize("network_id", ["music_a0", "video_a3_mmtm", "face_c3d"])
+def test_what_a_block_computes_is_its_convolutions_by_formula(network_id):
+    blocks = [part for part in count_parts(network_id) if part.kind == "block"]
+    for part in blocks:
+        assert sum(c.flops for c in part.convolutions) == part.flops
+        norms = part.parameters - sum(c.parameters for c in part.convolutions)
+        has_norms = network_id != "face_c3d"
+        assert norms >= 4 * part.shape[0] if has_norms else norms == 0
+
+
+def test_se_and_mmtm_cost_what_their_formulas_say():
+    parts, spec = count_parts("video_a3_mmtm"), find_network("video_a3_mmtm")
+    for part, r in zip(
+        (p for p in parts if p.kind == "MMTM"), spec.exchange.reductions, strict=True
+    ):
+        c = spec.branches[0].widths[part.number - 1]
+        assert part.parameters == 4 * c * (c // r) + 2 * c
+    (branch,) = find_network("music_a1_se").branches
+    units = [part for part in count_parts("music_a1_se") if part.kind == "SE"]
+    for part, c, r in zip(units, branch.widths, branch.reductions, strict=True):
+        assert part.parameters == 2 * c * (c // r) + c
+
+
+def test_parts_say_what_leaves_them():
+    shapes = [part.shape for part in count_parts("music_a1")]
+    assert shapes[:2] == [(32, 64, 646), (64, 32, 323)]  # an odd size rounds up: 'same' pooling
+    assert shapes[-2:] == [(512, 4, 41), (6,)]
+    groups = [part.shape for part in count_parts("video_c3d") if part.kind == "block"]
+    assert groups[0] == (64, 112, 56, 16)
+    assert groups[-1] == (512, 7, 4, 2)
+
+
+def test_parts_of_a_specification_of_ones_own_are_counted_too():
+    narrow = replace(A1, blocks=(replace(A1.blocks[0], out=16), *A1.blocks[1:]))
+    spec = Network("own", 3, 0, "", "added", (Branch("music", narrow),))
+    own, printed = count_parts(spec)[0], count_parts("music_a1")[0]
+    assert (own.shape[0], printed.shape[0]) == (16, 32)
+    assert own.parameters < printed.parameters

@@ -8,8 +8,9 @@ import mvemotion
 ORDER = (
     *("errors", "paths", "provenance", "files", "specs", "published", "media", "data", "fetch"),
     *("layers", "networks", "census", "runs", "keras_import", "profiles", "training"),
-    *("statistics", "comparisons", "calibration", "evaluation", "baselines", "figures"),
-    *("drawings", "correlation", "audit", "timeline", "prediction", "explanation", "demo"),
+    *("statistics", "comparisons", "calibration", "evaluation", "baselines", "figures", "pages"),
+    *("temperature", "drawings", "correlation", "audit", "timeline", "prediction"),
+    *("explanation", "demo"),
     *("reporting", "recomputation", "claims", "replication", "course", "progress", "report"),
     *("pipeline", "cli"),
 )

@@ -1,5 +1,6 @@
 """A prediction is an evaluation: same windows, same numbers; and it takes whatever comes."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -14,7 +15,7 @@ from mvemotion.errors import ClipError, DataError, InputError
 from mvemotion.evaluation import predict_probabilities
 from mvemotion.networks import create_network
 from mvemotion.prediction import Predictor, predict
-from mvemotion.runs import TrainedNetwork, save_weights
+from mvemotion.runs import TrainedNetwork, load_weights, save_weights
 from mvemotion.specs import EMOTIONS, STREAMS, ClipFormat
 from mvemotion.timeline import Timeline, window_starts
 
@@ -231,3 +232,46 @@ def test_the_plot_draws_each_emotion_at_the_middles_of_windows(timeline):
     assert lines["Fear"].get_xdata().tolist() == [15.0, 30.0, 45.0]
     np.testing.assert_allclose(lines["Fear"].get_ydata(), 100 * timeline.read("sigmoid")[:, 1])
     assert len(ax.artists) == 3
+
+
+def boxed(index: int, height: int, width: int) -> np.ndarray:
+    """A picture between black bars, above and below."""
+    picture = np.zeros((height, width, 3), np.uint8)
+    rng = np.random.default_rng(index)
+    patches = rng.integers(40, 220, ((height - 40) // 10, width // 10, 3)).astype(np.uint8)
+    picture[20:-20] = patches.repeat(10, 0).repeat(10, 1)
+    return picture
+
+
+def test_a_network_that_learned_without_black_bars_sees_none(tmp_path):
+    write_movie(tmp_path / "raw/test/Sad/boxed.mp4", Movie(height=120, width=160, draw=boxed))
+    options = {"clip_format": SHORT, "workers": 0, "progress": False, "crop_bars": True}
+    prepare(tmp_path / "raw", tmp_path / "store", **options)
+    store = Store(tmp_path / "store")
+    clip = store.clips("test").iloc[0]
+    assert (clip["bar_top"], clip["bar_bottom"]) == (20, 20)
+    cropped = trained("video_a2", preparation=store.options)
+    path = save_weights(tmp_path / "weights.safetensors", cropped)  # it travels in the file
+    expected = predict_probabilities(cropped, store, store.clips("test"), device="cpu")
+    found = predict(tmp_path / "raw" / clip["path"], path, device="cpu").probabilities
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    uncropped = predict(tmp_path / "raw" / clip["path"], trained("video_a2"), device="cpu")
+    assert np.abs(uncropped.probabilities - expected).max() > 1e-3
+
+
+def test_faces_are_searched_as_for_training_unless_asked_otherwise(clips):
+    path = clips / "raw/test/Sad/face.mp4"
+    network = trained("face_a2", preparation={"faces": "none", "detector": "quick"})
+    assert predict(path, network, device="cpu").notes == ("no face",)
+    assert Predictor(network, device="cpu", faces="sampled").predict(path).notes == ("",)
+
+
+def test_beside_the_weights_stands_what_they_are(tmp_path):
+    network = trained("music_a2", preparation={"faces": "every-2"})
+    path = save_weights(tmp_path / "weights.safetensors", network)
+    facts = json.loads(path.with_suffix(".json").read_text())
+    assert facts["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert facts["parameters"] == 261_297
+    assert facts["clip_format"]["duration_s"] == SHORT.duration_s
+    assert facts["emotions"] == list(EMOTIONS)
+    assert facts["preparation"] == load_weights(path).preparation == {"faces": "every-2"}

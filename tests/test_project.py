@@ -1,5 +1,6 @@
 """The files around the package say what the package does."""
 
+import hashlib
 import json
 import re
 import tomllib
@@ -51,6 +52,30 @@ def test_the_lock_pins_every_direct_dependency():
 
 def test_the_version_is_one():
     assert mvemotion.__version__ == PROJECT["version"]
+
+
+def test_the_model_card_prints_the_scores_that_were_reported():
+    reported = json.loads((ROOT / "replication" / "reported" / "demo.json").read_text())
+    card = (ROOT / "data_cards" / "demo_weights.md").read_text()
+    row = reported["networks"]["video_a2+music_a2+face_a2"]
+    test, metadata = row["test"], reported["baselines"]["metadata"]["test"]
+    low, high = test["intervals"]["accuracy"]
+    scores = f"{test['accuracy']:.2f} ({low:.2f}–{high:.2f})** | {test['f1_macro']:.2f}"
+    assert f"**{scores} | {test['auc']:.2f} |" in card
+    low, high = metadata["intervals"]["accuracy"]
+    assert f"alone | {metadata['accuracy']:.2f} ({low:.2f}–{high:.2f}) |" in card
+    assert f"{test['without_face']} of the {test['n']} test clips show none" in card
+    assert f"Epoch {row['run']['best_epoch']} of {row['config']['epochs']} was kept" in card
+
+
+def test_the_model_card_is_of_the_weights_in_the_package():
+    reported = json.loads((ROOT / "replication" / "reported" / "demo.json").read_text())
+    weights = ROOT / "src" / "mvemotion" / "weights" / "demo.safetensors"
+    facts = json.loads(weights.with_suffix(".json").read_text())
+    assert facts["sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert facts["time_utc"] == reported["networks"][facts["network"]]["run"]["time_utc"]
+    card = (ROOT / "data_cards" / "demo_weights.md").read_text()
+    assert f"{facts['parameters']:,} parameters" in card
 
 
 def test_codemeta_and_the_citation_say_what_pyproject_says():

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from scipy.special import softmax
 from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
 from tqdm import tqdm
 
+from mvemotion.calibration import calibration_scores
 from mvemotion.data.batches import (
     ClipDataset,
     InputPipeline,
@@ -28,6 +30,7 @@ from mvemotion.statistics import bootstrap_intervals
 from mvemotion.training import input_pipeline, open_fabric
 
 PROBABILITIES = [f"p_{emotion}" for emotion in EMOTIONS]
+LOGITS = [f"logit_{emotion}" for emotion in EMOTIONS]
 
 
 def evaluate(
@@ -121,11 +124,9 @@ def evaluate_weights(
     """
     trained = load_weights(weights)
     clips = evaluation_clips(store, trained, split)
-    probabilities = predict_probabilities(
-        trained, store, clips, device=device, batch_size=batch_size
-    )
+    logits = predict_logits(trained, store, clips, device=device, batch_size=batch_size)
     origin = {"name": trained.network_id, "split": split, "store_checksum": store.checksum()}
-    return save_scores(folder, clips, probabilities, origin)
+    return save_scores(folder, clips, softmax(logits, axis=1), origin, logits=logits)
 
 
 def evaluation_clips(store: Store, trained: TrainedNetwork, split: str) -> pd.DataFrame:
@@ -149,7 +150,6 @@ def evaluation_clips(store: Store, trained: TrainedNetwork, split: str) -> pd.Da
     return clips
 
 
-@torch.no_grad()
 def predict_probabilities(
     trained: TrainedNetwork,
     store: Store,
@@ -159,6 +159,20 @@ def predict_probabilities(
     batch_size: int = 8,
 ) -> np.ndarray:
     """Softmax probabilities, float64 (n, K), in the order of `clips` and of `EMOTIONS`."""
+    logits = predict_logits(trained, store, clips, device=device, batch_size=batch_size)
+    return softmax(logits, axis=1)
+
+
+@torch.no_grad()
+def predict_logits(
+    trained: TrainedNetwork,
+    store: Store,
+    clips: pd.DataFrame,
+    *,
+    device: str = "auto",
+    batch_size: int = 8,
+) -> np.ndarray:
+    """What a network gives before any softmax, float64 (n, K), as `predict_probabilities`."""
     fabric = open_fabric(device)
     network = fabric.to_device(channels_last_(trained.network)).eval()
     pipeline = _pipeline(trained, store, clips)
@@ -167,8 +181,7 @@ def predict_probabilities(
     loader = clip_loader(dataset, fabric.device, batches)
     parts = []
     for batch in tqdm(loader, desc=trained.network_id, unit="batch", leave=False, disable=None):
-        logits = network(pipeline(fabric.to_device(batch)))
-        parts.append(logits.double().softmax(1).cpu().numpy())
+        parts.append(network(pipeline(fabric.to_device(batch))).double().cpu().numpy())
     return np.concatenate(parts)
 
 
@@ -214,7 +227,14 @@ def score(
     }
 
 
-def save_scores(folder: Path, clips: pd.DataFrame, probabilities: np.ndarray, origin: dict) -> dict:
+def save_scores(
+    folder: Path,
+    clips: pd.DataFrame,
+    probabilities: np.ndarray,
+    origin: dict,
+    *,
+    logits: np.ndarray | None = None,
+) -> dict:
     """Write ``metrics.json`` and ``predictions.csv`` of a classifier on some clips.
 
     Parameters
@@ -227,6 +247,9 @@ def save_scores(folder: Path, clips: pd.DataFrame, probabilities: np.ndarray, or
         (n, K), in the order of `clips`.
     origin : dict
         What tells these scores from others: name, split and the store's checksum.
+    logits : np.ndarray, optional
+        (n, K), what the probabilities are the softmax of, where there is such a thing: softmax
+        forgets what the six have in common, and Section 5.3 reads them through a sigmoid.
 
     Returns
     -------
@@ -241,16 +264,26 @@ def save_scores(folder: Path, clips: pd.DataFrame, probabilities: np.ndarray, or
     predictions = clips[["id", "emotion", "face_frames"]].copy()
     predictions["predicted"] = [EMOTIONS[index] for index in probabilities.argmax(1)]
     predictions[PROBABILITIES] = probabilities
+    if logits is not None:
+        predictions[LOGITS] = logits
     write_table(folder / "predictions.csv", predictions)
     targets = clips["emotion"].map(EMOTIONS.index).to_numpy()
-    metrics = origin | score(probabilities, targets, sources=_sources(clips))
+    metrics = origin | score(probabilities, targets, sources=source_videos(clips))
+    if logits is not None:
+        metrics["calibration"] = calibration_scores(logits, targets)
     metrics["without_face"] = int((clips["face_frames"] == 0).sum())
     write_json(folder / "metrics.json", metrics | {"provenance": provenance()})
     return metrics
 
 
-def _sources(clips: pd.DataFrame) -> list[str]:
-    """The video of each clip, as far as names tell; the same name in two classes is two."""
+def source_videos(clips: pd.DataFrame) -> list[str]:
+    """The video of each clip, as far as names tell; the same name in two classes is two.
+
+    Parameters
+    ----------
+    clips : pd.DataFrame
+        Columns ``id`` and ``emotion``: rows of the manifest, or of ``predictions.csv``.
+    """
     groups = group_by_name(clips["id"], clips["emotion"])
     return [f"{e}/{group}" for e, group in zip(clips["emotion"], groups, strict=True)]
 

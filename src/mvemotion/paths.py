@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mvemotion.errors import DataError
+from mvemotion.errors import DataError, InputError
 
 _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parents[1]
@@ -28,6 +28,22 @@ def results_dir() -> Path:
     """``results`` of the checkout that holds the package, else of the current folder."""
     root = _CHECKOUT if (_CHECKOUT / "pyproject.toml").is_file() else Path.cwd()
     return root / "results"
+
+
+def shipped_weights() -> Path:
+    """The weights that come with the package: a network trained on synthetic clips.
+
+    Raises
+    ------
+    InputError
+        If the installation lacks them.
+    """
+    path = _PACKAGE / "weights" / "demo.safetensors"
+    if not path.is_file():
+        raise InputError(
+            f"{path}: no weights came with this installation; name a run or a file: --weights PATH"
+        )
+    return path
 
 
 def _find(*parts: str) -> Path:

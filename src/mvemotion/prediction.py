@@ -1,37 +1,29 @@
 """A trained network on recordings of any length: emotion over time (Figure 7)."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import av
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import default_collate
 from tqdm import tqdm
 
 from mvemotion.data.batches import InputPipeline
 from mvemotion.data.convert import face_arrays, music_arrays, video_array
+from mvemotion.data.window_pictures import WindowPictures
 from mvemotion.errors import DataError
 from mvemotion.layers import channels_last_
 from mvemotion.media.audio import MIN_AUDIO_SHARE
-from mvemotion.media.faces import (
-    Detector,
-    crop_face,
-    find_detector,
-    find_largest_face,
-    searched_frames,
-)
 from mvemotion.media.sampling import frame_indices
-from mvemotion.media.video import PictureConverter
 from mvemotion.media.windows import Excerpt, Recording
 from mvemotion.runs import TrainedNetwork, load_weights
-from mvemotion.specs import EMOTIONS, STREAMS, ClipFormat
+from mvemotion.specs import EMOTIONS, STREAMS
 from mvemotion.timeline import Timeline, window_starts
 from mvemotion.training import open_fabric
 
 TAIL_S = 0.25  # about a packet of sound or some pictures: not worth a window of its own
-THUMBNAIL_WIDTH = 160  # pixels
 NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
 
 
@@ -89,9 +81,12 @@ class Predictor:
     batch_size : int
         Windows at a time.
     faces, detector : str
-        In which pictures of a window faces are searched and with what, as in `prepare`.
+        In which pictures of a window faces are searched and with what, as in `prepare`; as in the
+        clips that the network learned from, if not given.
     abstain_below : float
         The least probability that names an emotion.
+    temperature : float
+        What the logits are divided by: `mvemotion.temperature.read_temperature` knows it.
     """
 
     def __init__(
@@ -100,34 +95,72 @@ class Predictor:
         *,
         device: str = "auto",
         batch_size: int = 4,
-        faces: str = "sampled",
-        detector: str = "quick",
+        faces: str | None = None,
+        detector: str | None = None,
         abstain_below: float = 0.0,
+        temperature: float = 1.0,
     ):
         trained = weights if isinstance(weights, TrainedNetwork) else load_weights(_file(weights))
         self.trained = _check_statistics(trained)
         self._fabric = open_fabric(device)
-        self._network = self._fabric.to_device(channels_last_(trained.network)).eval()
-        streams = self._network.streams
+        self.network = self._fabric.to_device(channels_last_(trained.network)).eval()
+        streams = self.network.streams
         self._pipeline = InputPipeline(streams, trained.clip_format, trained.statistics)
         self._arrays = {STREAMS[name].array for name in streams}
-        self._batch_size, self._abstain_below = batch_size, abstain_below
-        self._pictures = _Pictures(
-            self._arrays, trained.clip_format, faces, find_detector(detector)
+        self._batch_size = batch_size
+        self._reading = {"abstain_below": abstain_below, "temperature": temperature}
+        prepared = {"faces": "sampled", "detector": "quick"} | trained.preparation
+        self._pictures = WindowPictures(
+            self._arrays,
+            trained.clip_format,
+            faces=faces or prepared["faces"],
+            detector=detector or prepared["detector"],
+            crop_bars=bool(prepared.get("crop_bars")),
         )
 
-    def predict(self, path: str | Path, *, hop_s: float = 5.0, progress: bool = False) -> Timeline:
-        """Emotion over time in one recording; see `predict`."""
+    def open(self, path: str | Path) -> Recording:
+        """A recording that has what the network needs; nothing is decoded yet.
+
+        Raises
+        ------
+        ClipError
+            If the file cannot be read, or lacks the sound or pictures.
+        """
         needs = {"video" if name in ("video", "face") else "audio" for name in self._arrays}
-        recording = Recording(path, needed=needs, welcome={"video"})
+        return Recording(path, needed=needs, welcome={"video"})
+
+    def predict(
+        self,
+        path: str | Path,
+        *,
+        hop_s: float = 5.0,
+        progress: bool = False,
+        on_window: Callable[[int, int], object] | None = None,
+    ) -> Timeline:
+        """Emotion over time in one recording; see `predict`.
+
+        Parameters
+        ----------
+        path : str or Path
+        hop_s : float
+            Seconds from one window to the next.
+        progress : bool
+            Show a progress bar.
+        on_window : callable, optional
+            Called after each window is answered: ``on_window(answered, windows)``. What it raises
+            ends the prediction.
+        """
+        recording = self.open(path)
         window_s = self.trained.clip_format.duration_s
         starts = window_starts(recording.duration_s, window_s, hop_s, tail_s=TAIL_S)
-        excerpts = recording.read(
-            starts, window_s, choose=self._pictures.choose, converters=self._pictures.converters
-        )
-        shown = None if progress else True
-        bar = tqdm(excerpts, total=len(starts), desc=recording.path.name, disable=shown)
-        logits, notes, thumbnails = zip(*self._answers(bar), strict=True)
+        windows, shown = self.windows(recording, starts), None if progress else True
+        bar = tqdm(windows, total=len(starts), desc=recording.path.name, disable=shown)
+        answers = []
+        for answer in self._answers(bar):
+            answers.append(answer)
+            if on_window:
+                on_window(len(answers), len(starts))
+        logits, notes, thumbnails = zip(*answers, strict=True)
         return Timeline(
             source=Path(path).name,
             network=self.trained.network_id,
@@ -137,103 +170,106 @@ class Predictor:
             logits=np.stack(logits),
             notes=notes,
             thumbnails=thumbnails,
-            abstain_below=self._abstain_below,
+            **self._reading,
         )
 
-    def _answers(self, excerpts: Iterable[Excerpt]) -> Iterator[tuple[np.ndarray, str, np.ndarray]]:
+    def windows(self, recording: Recording, starts_s: Sequence[float]) -> Iterator["Window"]:
+        """What the windows that begin at these seconds hold, in one pass over the recording."""
+        self._pictures.prepare(recording, list(starts_s))
+        excerpts = recording.read(
+            starts_s,
+            self.trained.clip_format.duration_s,
+            choose=self._pictures.choose,
+            converters=self._pictures.converters,
+        )
+        return map(self._window, excerpts)
+
+    def inputs(self, windows: Sequence["Window"]) -> dict[str, Tensor]:
+        """{stream: standardised (B, C, ...)}, on the network's device, of windows with items."""
+        batch = default_collate([window.item for window in windows])
+        return self._pipeline(self._fabric.to_device(batch))
+
+    def _answers(self, windows: Iterable["Window"]) -> Iterator[tuple[np.ndarray, str, np.ndarray]]:
         """Logits, note and thumbnail of each window, some windows at a time."""
-        waiting: list[_Window] = []
-        for excerpt in excerpts:
-            waiting.append(self._window(excerpt))
+        waiting: list[Window] = []
+        for window in windows:
+            waiting.append(window)
             if len(waiting) == self._batch_size:
                 yield from self._answer(waiting)
                 waiting = []
         yield from self._answer(waiting)
 
     @torch.no_grad()
-    def _answer(self, windows: list["_Window"]) -> Iterator[tuple[np.ndarray, str, np.ndarray]]:
-        items = [window.item for window in windows if window.item]
+    def _answer(self, windows: list["Window"]) -> Iterator[tuple[np.ndarray, str, np.ndarray]]:
+        whole = [window for window in windows if window.item]
         logits = iter(())
-        if items:
-            batch = self._fabric.to_device(default_collate(items))
-            logits = iter(self._network(self._pipeline(batch)).double().cpu().numpy())
+        if whole:
+            logits = iter(self.network(self.inputs(whole)).double().cpu().numpy())
         unknown = np.full(len(EMOTIONS), np.nan)
         for window in windows:
             yield next(logits) if window.item else unknown, window.note, window.thumbnail
 
-    def _window(self, excerpt: Excerpt) -> "_Window":
+    def _window(self, excerpt: Excerpt) -> "Window":
         """The arrays of one window, as the store would hold them, and what is unusual about it."""
-        clip_format, arrays, notes = self.trained.clip_format, {}, []
+        clip_format, start_s = self.trained.clip_format, excerpt.start_s
+        arrays, times_s, notes = {}, {}, []
         thumbnail = next(iter(excerpt.pictures.get("thumbnail", {}).values()), NO_PICTURE)
         if any(name.startswith("music") for name in self._arrays):
             waveform, note = _padded(excerpt, clip_format.duration_s)
             notes.append(note)
             if not len(waveform):
-                return _Window(None, note, thumbnail)
+                return Window(start_s, None, note, thumbnail)
             arrays |= music_arrays(waveform, excerpt.sample_rate_hz, clip_format)
         if self._arrays & {"video", "face"} and not excerpt.available:
-            return _Window(None, "no picture", thumbnail)
+            return Window(start_s, None, "no picture", thumbnail)
         if "video" in self._arrays:
-            arrays["video"] = video_array(list(excerpt.pictures["frame"].values()), clip_format)
+            shown = excerpt.pictures["frame"]
+            arrays["video"] = video_array(list(shown.values()), clip_format)
+            chosen = frame_indices(len(shown), clip_format.frames)
+            times_s["video"] = excerpt.times_s[list(shown)][chosen]
         item = {"has_face": True}
         if "face" in self._arrays:
             found = {i: crop for i, crop in excerpt.pictures["face"].items() if crop is not None}
-            arrays["face"], _ = face_arrays(found, clip_format)
+            arrays["face"], source = face_arrays(found, clip_format)
             item["has_face"] = bool(found)
+            times_s["face"] = excerpt.times_s[source[source >= 0]]
             notes.append("" if found else "no face")
         item |= {name: torch.from_numpy(arrays[name]) for name in self._arrays}
-        return _Window(item, ", ".join(filter(None, notes)), thumbnail)
+        return Window(start_s, item, ", ".join(filter(None, notes)), thumbnail, times_s)
 
 
 @dataclass(frozen=True)
-class _Window:
-    item: dict | None  # as `ClipDataset` gives it; None if the network needs what is not there
+class Window:
+    """What one window of a recording holds for a network.
+
+    Attributes
+    ----------
+    start_s : float
+        Where it begins, in seconds of the recording.
+    item : dict or None
+        As `ClipDataset` gives it; None if the network needs what is not there.
+    note : str
+        What is unusual about it; mostly empty.
+    thumbnail : np.ndarray
+        uint8 (H, W, 3), the picture in its middle; empty where there is none.
+    times_s : dict of np.ndarray
+        When the pictures in ``video`` and ``face`` were shown, float64 (T,), in seconds of the
+        recording; empty for ``face`` without one.
+    """
+
+    start_s: float
+    item: dict | None
     note: str
     thumbnail: np.ndarray
-
-
-class _Pictures:
-    """Which pictures of a window are wanted for what, and what is kept of them."""
-
-    def __init__(self, arrays: set[str], clip_format: ClipFormat, faces: str, detector: Detector):
-        self._faces, self._detector, self._format = faces, detector, clip_format
-        self._to_array = PictureConverter()
-        wanted = {"thumbnail": self._thumbnail}
-        if "video" in arrays:
-            wanted["frame"] = self._frame
-        if "face" in arrays:
-            wanted["face"] = self._face
-        self.converters = wanted
-
-    def choose(self, available: int) -> dict[str, list[int]]:
-        """Indices wanted of each kind among a window's pictures, as `prepare` chooses them."""
-        frames = self._format.frames
-        wanted = {
-            "thumbnail": lambda: [available // 2],
-            "frame": lambda: np.unique(frame_indices(available, frames)).tolist(),
-            "face": lambda: searched_frames(self._faces, available, frames).tolist(),
-        }
-        return {kind: wanted[kind]() for kind in self.converters}
-
-    def _frame(self, frame: av.VideoFrame) -> np.ndarray:
-        return self._to_array.squash(frame, self._format.frame_size)
-
-    def _face(self, frame: av.VideoFrame) -> np.ndarray | None:
-        box = find_largest_face(self._to_array.luma(frame), self._detector)
-        if box is None:
-            return None
-        return crop_face(self._to_array.full(frame), box, self._format.frame_size)
-
-    def _thumbnail(self, frame: av.VideoFrame) -> np.ndarray:
-        return self._to_array.shrink(frame, THUMBNAIL_WIDTH)
+    times_s: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def _padded(excerpt: Excerpt, duration_s: float) -> tuple[np.ndarray, str]:
     """The window's sound and a note; silence is put after sound that ends too early."""
     waveform, rate_hz = excerpt.waveform, excerpt.sample_rate_hz
-    if not len(waveform):
-        return waveform, "no sound"
-    found_s = len(waveform) / rate_hz
+    found_s = len(waveform) / rate_hz if rate_hz else 0.0
+    if found_s < TAIL_S:  # the end of a codec's last packet
+        return waveform[:0], "no sound"
     if found_s >= MIN_AUDIO_SHARE * duration_s:  # as `prepare` takes it
         return waveform, ""
     missing = int(duration_s * rate_hz) - len(waveform)

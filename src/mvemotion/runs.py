@@ -3,14 +3,16 @@
 config.json            what was asked for (`TrainingConfig`)
 history.csv            one row an epoch
 weights.safetensors    the best epoch's weights; classes, sizes and statistics in its metadata
+weights.json           the same metadata for people, and the checksum of the weights
 last.ckpt              where to resume; removed when training is complete
 run.json               how it was made; written last, so its presence means "complete"
 <split>/metrics.json   scores, and <split>/predictions.csv, the probabilities of every clip
 """
 
+import hashlib
 import json
 import math
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 
 from safetensors import safe_open
@@ -19,7 +21,8 @@ from torch import nn
 
 from mvemotion.errors import DataError, InputError
 from mvemotion.files import read_json, write_bytes, write_json
-from mvemotion.networks import create_network
+from mvemotion.networks import count_parameters, create_network
+from mvemotion.provenance import provenance
 from mvemotion.specs import EMOTIONS, ClipFormat, alternative, find_network
 
 OPTIMIZERS = ("adam", "sgd")
@@ -80,10 +83,15 @@ class TrainedNetwork:
     clip_format: ClipFormat
     standardize: str
     statistics: dict[str, tuple[float, float]]
+    preparation: dict[str, object] = field(default_factory=dict)  # options of the clips' store
 
 
 def save_weights(path: Path, trained: TrainedNetwork) -> Path:
-    """Write weights as safetensors; classes, clip format and statistics travel in the metadata."""
+    """Write weights as safetensors; all that their inputs need travels in the metadata.
+
+    Beside them a JSON file of the same name says the same for people, with the number of
+    parameters, the weights' SHA-256 and where they were written. Loading does not need it.
+    """
     exchange = trained.network.spec.exchange
     metadata = {
         "network": trained.network_id,
@@ -93,9 +101,17 @@ def save_weights(path: Path, trained: TrainedNetwork) -> Path:
         "clip_format": json.dumps(asdict(trained.clip_format)),
         "standardize": trained.standardize,
         "statistics": json.dumps(trained.statistics),
+        "preparation": json.dumps(trained.preparation),
     }
     tensors = {k: v.detach().cpu().contiguous() for k, v in trained.network.state_dict().items()}
-    return write_bytes(path, save(tensors, metadata))
+    content = save(tensors, metadata)
+    facts = {name: _parsed(text) for name, text in metadata.items()}
+    facts |= {
+        "parameters": count_parameters(trained.network).total,
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    write_json(Path(path).with_suffix(".json"), facts | {"provenance": provenance()})
+    return write_bytes(path, content)
 
 
 def load_weights(path: Path) -> TrainedNetwork:
@@ -122,7 +138,12 @@ def load_weights(path: Path) -> TrainedNetwork:
         raise DataError(f"{path}: does not fit {metadata['network']}: {error}") from error
     statistics = {name: tuple(pair) for name, pair in json.loads(metadata["statistics"]).items()}
     return TrainedNetwork(
-        network.eval(), metadata["network"], clip_format, metadata["standardize"], statistics
+        network.eval(),
+        metadata["network"],
+        clip_format,
+        metadata["standardize"],
+        statistics,
+        json.loads(metadata.get("preparation", "{}")),
     )
 
 
@@ -157,6 +178,14 @@ def claim_run(run: Path, config: TrainingConfig, store_checksum: str) -> None:
             f"{[wanted.get(key) for key in differing]} asked for); "
             "choose another folder, or remove this one to train again"
         )
+
+
+def _parsed(text: str) -> object:
+    """Metadata are texts: those that hold JSON as what it means."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _read_metadata(path: Path) -> dict[str, str]:

@@ -109,17 +109,38 @@ def bootstrap_intervals(
         interval. No resample lacks a class: each draws from every emotion's own units.
     """
     targets, probabilities = np.asarray(targets), np.asarray(probabilities)
-    units, strata = _units(targets, sources)
-    what = "clips" if sources is None else "source videos"
-    facts = {"drawn": f"{what} within each emotion", "units": len(strata)}
-    fewest = np.bincount(strata, minlength=len(EMOTIONS)).min()
-    if fewest < FEWEST_CLIPS:
-        note = f"a class has fewer than {FEWEST_CLIPS} {what}: no interval"
-        return dict.fromkeys(BOOTSTRAPPED) | facts | {"note": note}
-    weights = _draw(strata, np.random.default_rng(seed))[:, units]
+    weights, facts = resample(targets, sources, seed=seed)
+    if facts["note"]:
+        return dict.fromkeys(BOOTSTRAPPED) | facts
     scores = _weighted_scores(targets, probabilities, weights)
     bounds = {name: np.quantile(values, [0.025, 0.975]).tolist() for name, values in scores.items()}
-    return bounds | facts | {"note": ""}
+    return bounds | facts
+
+
+def resample(
+    targets: np.ndarray, sources: Sequence[str] | None = None, *, seed: int = 0
+) -> tuple[np.ndarray, dict]:
+    """How often each clip counts in each resample of the stratified bootstrap.
+
+    Parameters
+    ----------
+    targets, sources, seed
+        As for `bootstrap_intervals`.
+
+    Returns
+    -------
+    weights : array of float, (RESAMPLES, n)
+        Whole numbers; clips of one source video always have the same.
+    facts : dict
+        ``drawn``, ``units`` and ``note``, as `bootstrap_intervals` gives them. With a note,
+        intervals from these weights would say nothing.
+    """
+    units, strata = _units(np.asarray(targets), sources)
+    what = "clips" if sources is None else "source videos"
+    is_enough = np.bincount(strata, minlength=len(EMOTIONS)).min() >= FEWEST_CLIPS
+    note = "" if is_enough else f"a class has fewer than {FEWEST_CLIPS} {what}: no interval"
+    facts = {"drawn": f"{what} within each emotion", "units": len(strata), "note": note}
+    return _draw(strata, np.random.default_rng(seed))[:, units], facts
 
 
 def auc_table(targets: np.ndarray, probabilities: np.ndarray, *, seed: int = 0) -> pd.DataFrame:

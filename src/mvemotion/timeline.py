@@ -48,6 +48,8 @@ class Timeline:
         uint8 (H, W, 3), the picture in each window's middle; empty arrays where there is none.
     abstain_below : float
         The least probability that names an emotion; below it the answer is ``"uncertain"``.
+    temperature : float
+        What the logits are divided by before they are read; see `mvemotion.temperature`.
     """
 
     source: str
@@ -59,6 +61,7 @@ class Timeline:
     notes: tuple[str, ...]
     thumbnails: tuple[np.ndarray, ...] = field(repr=False, default=())
     abstain_below: float = 0.0
+    temperature: float = 1.0
 
     @property
     def times_s(self) -> np.ndarray:
@@ -80,7 +83,7 @@ class Timeline:
         """
         if reading not in READINGS:
             raise InputError(f"reading {reading!r}: choose from {', '.join(READINGS)}")
-        return READINGS[reading](self.logits)
+        return READINGS[reading](self.logits / self.temperature)
 
     @property
     def emotions(self) -> tuple[str, ...]:
@@ -113,7 +116,9 @@ class Timeline:
         rows = json.loads(self.to_frame().to_json(orient="records", double_precision=8))
         facts = {
             name: getattr(self, name)
-            for name in ("source", "network", "duration_s", "window_s", "abstain_below")
+            for name in (
+                *("source", "network", "duration_s", "window_s", "abstain_below", "temperature"),
+            )
         }
         return facts | {"emotions": list(EMOTIONS), "windows": rows}
 

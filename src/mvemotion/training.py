@@ -258,6 +258,7 @@ class _Job:
             self.store.clip_format,
             config.standardize,
             self.pipelines["Train"].statistics,
+            self.store.options,
         )
 
     def _record(self) -> dict:

@@ -12,12 +12,12 @@ from mvemotion.audit.findings import Findings, write_findings
 from mvemotion.audit.health import find_flags
 from mvemotion.audit.measurements import measure_all, read_film
 from mvemotion.audit.page import write_page
-from mvemotion.audit.page_figures import Image, show_picture
 from mvemotion.audit.shared_sources import find_shared_sources, regroup, source_groups
 from mvemotion.audit.shortcuts import score_shortcuts
 from mvemotion.data.draw import SHARES
 from mvemotion.data.splits import write_splits
 from mvemotion.errors import DataError, InputError
+from mvemotion.pages import Image, show_picture
 from mvemotion.paths import results_dir
 from mvemotion.provenance import provenance
 

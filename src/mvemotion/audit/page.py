@@ -2,21 +2,20 @@
 
 from pathlib import Path
 
-import jinja2
 import pandas as pd
 
 from mvemotion.audit import page_tables as tables
 from mvemotion.audit.claims import FAILS, HOLDS, OPEN, RULE, UNTESTED
 from mvemotion.audit.cues import CUES
 from mvemotion.audit.findings import Findings, in_short
-from mvemotion.audit.page_figures import Image, draw_figures
+from mvemotion.audit.page_figures import draw_figures
 from mvemotion.audit.shared_sources import ACCEPTED
 from mvemotion.audit.shortcuts import FOLDS, KINDS, PERMUTATIONS
 from mvemotion.figures import EMOTION_COLOURS
-from mvemotion.files import write_text
+from mvemotion.pages import Image, fill_page
 from mvemotion.specs import EMOTIONS
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATE = Path(__file__).parent / "templates" / "page.html.jinja"
 PURE = ("ratio", "share", "correlation", "Hasler-Süsstrunk")  # units that a number can do without
 SHEETS_SHOWN = 2  # on the page itself; links lead to the others
 STRIP = 120  # units of width of the drawn interval
@@ -34,19 +33,10 @@ def write_page(found: Findings, folder: Path, *, sheets: list[Image], grouped: s
     grouped : str
         Where the split by source is, as the reader should see it.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=jinja2.select_autoescape(("html", "jinja")),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["slug"] = lambda words: words.replace(" ", "-")
     content = _content(found) | draw_figures(found, folder)
     content |= {"sheets": sheets[:SHEETS_SHOWN], "more_sheets": sheets[SHEETS_SHOWN:]}
     content["grouped"] = grouped
-    html = environment.get_template("page.html.jinja").render(content)
-    return write_text(folder / "index.html", html)
+    return fill_page(folder / "index.html", TEMPLATE, content)
 
 
 def _content(found: Findings) -> dict:

@@ -1,13 +1,11 @@
 """The pictures of the audit's page: drawn, saved, and put into words for those who cannot see."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
-from PIL import Image as Picture
 
 from mvemotion.audit.cues import CUES, Cue
 from mvemotion.audit.findings import Findings, percent
@@ -15,31 +13,10 @@ from mvemotion.audit.page_tables import in_unit
 from mvemotion.audit.plots import plot_by_class, plot_cue, plot_shares, plot_shortcuts
 from mvemotion.audit.shortcuts import KINDS
 from mvemotion.figures import save_figure, set_style
+from mvemotion.pages import Image, show_picture
 from mvemotion.specs import EMOTIONS
 
 SMALL, WIDE = (4.2, 2.4), (7.4, 4.8)  # inches
-
-
-@dataclass(frozen=True)
-class Image:
-    """A picture on the page.
-
-    Attributes
-    ----------
-    path : str
-        Relative to the page.
-    alt : str
-        What it shows, in words.
-    caption : str
-    width, height : int
-        Pixels.
-    """
-
-    path: str
-    alt: str
-    caption: str
-    width: int
-    height: int
 
 
 def draw_figures(found: Findings, folder: Path) -> dict[str, object]:
@@ -50,13 +27,6 @@ def draw_figures(found: Findings, folder: Path) -> dict[str, object]:
         "cue_figures": [_cue(found, folder, cue) for cue in CUES],
         "health_figures": list(_health(found, folder)),
     }
-
-
-def show_picture(folder: Path, path: Path, *, alt: str, caption: str) -> Image:
-    """A saved picture, to be shown on the page in `folder`."""
-    with Picture.open(path) as picture:
-        size = picture.size
-    return Image(path.relative_to(folder).as_posix(), alt, caption, *size)
 
 
 def _draw(

@@ -5,7 +5,17 @@ import os
 import sys
 
 from mvemotion import __version__
-from mvemotion.cli import audit, data, fetch, prediction, replication, training, weights
+from mvemotion.cli import (
+    audit,
+    data,
+    demo,
+    fetch,
+    prediction,
+    replication,
+    report,
+    training,
+    weights,
+)
 from mvemotion.errors import DataError, MvemotionError
 
 EXIT_CODES = """\
@@ -14,7 +24,7 @@ exit codes:
   1  a check failed
   2  bad input: an argument, network or profile that does not exist or does not fit
   3  bad data: a folder, clip, store or run whose content is not what it must be
-  4  a notebook failed
+  4  a network or a notebook of a replication failed
   5  no network, or a server that does not answer as needed; try again later
   130  interrupted; run the same command again to go on
 """
@@ -50,6 +60,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"mvemotion {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for group in (fetch, data, audit, training, weights, prediction, replication):
+    for group in (fetch, data, audit, training, weights, prediction, demo, replication, report):
         group.add_commands(commands)
     return parser

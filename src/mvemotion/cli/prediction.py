@@ -27,8 +27,18 @@ def add_commands(commands) -> None:
     parser.add_argument(
         "--abstain", type=float, default=0.0, help="below this probability, say uncertain"
     )
-    parser.add_argument("--faces", default="sampled", help="as in mvemotion prepare")
-    parser.add_argument("--detector", choices=("quick", "plain"), default="quick")
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="also write a page on why: which modality, and where in it (takes longer)",
+    )
+    parser.add_argument(
+        "--calibrated",
+        action="store_true",
+        help="probabilities at the temperature that `evaluate --calibrate` found",
+    )
+    parser.add_argument("--faces", help="as in mvemotion prepare; as for training, if absent")
+    parser.add_argument("--detector", choices=("quick", "plain"), help="ditto")
     parser.add_argument("--batch-size", type=positive, default=4, help="windows at a time")
     add_device(parser)
 
@@ -37,6 +47,7 @@ def run_predict(options: argparse.Namespace) -> int:
     """``mvemotion predict``: every file that can be read, then exit 3 if one could not."""
     from mvemotion.errors import ClipError, DataError
     from mvemotion.prediction import Predictor
+    from mvemotion.temperature import read_temperature
 
     outputs = _outputs(options)
     predictor = Predictor(
@@ -46,6 +57,7 @@ def run_predict(options: argparse.Namespace) -> int:
         faces=options.faces,
         detector=options.detector,
         abstain_below=options.abstain,
+        temperature=read_temperature(options.weights) if options.calibrated else 1.0,
     )
     failures = 0
     for video, output in outputs.items():
@@ -58,7 +70,16 @@ def run_predict(options: argparse.Namespace) -> int:
         for suffix in options.formats:
             timeline.save(output.with_name(f"{output.name}.{suffix}"), reading=options.reading)
         print(f"{video}: {', '.join(_shares(timeline))}")
+        if options.explain:
+            _explain(video, predictor, timeline, output.with_suffix(".explanation"))
     return DataError.exit_code if failures else 0
+
+
+def _explain(video: Path, predictor, timeline, folder: Path) -> None:
+    from mvemotion.explanation import explain_recording, write_page
+
+    found = explain_recording(video, predictor, timeline, progress=True)
+    print(f"{video}: {write_page(found, folder)}")
 
 
 def _outputs(options: argparse.Namespace) -> dict[Path, Path]:

@@ -23,7 +23,7 @@ def add_commands(commands) -> None:
 
 
 def _replicate(commands) -> None:
-    parser = command(commands, run_replicate, "replicate the paper: Tables 2-6, Figures 5-6")
+    parser = command(commands, run_replicate, "replicate the paper, and write a report")
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = TIERS
     parser.add_argument("--tier", type=int, choices=(0, 1, 2, 3), default=2, help="see below")
@@ -148,4 +148,4 @@ def _train(options: argparse.Namespace) -> None:
         only=tuple(options.only),
         engine_profile=options.engine_profile,
     )
-    print(f"tables, figures and executed notebooks: {results}")
+    print(f"report: {results / 'report' / 'index.html'}; all that it is made of: {results}")

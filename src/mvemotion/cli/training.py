@@ -74,6 +74,11 @@ def _evaluate(commands) -> None:
         "--out", type=Path, help="folder of the scores; if not given, in the run, or beside weights"
     )
     parser.add_argument("--split", choices=SPLITS, default="test")
+    parser.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="also fit a temperature on Validation, for `predict --calibrated`",
+    )
     parser.add_argument("--batch-size", type=positive, default=8)
     add_device(parser)
 
@@ -131,10 +136,30 @@ def run_evaluate(options: argparse.Namespace) -> None:
         batch_size=options.batch_size,
     )
     folder = scores_folder(options.run_or_weights, options.split, options.out)
+    _print_metrics(metrics)
+    print(f"n           {metrics['n']}\nwritten to  {folder}")
+    if options.calibrate:
+        _calibrate(options, folder.parent)
+
+
+def _print_metrics(metrics: dict) -> None:
     for name in ("accuracy", "f1_macro", "f1_rounded", "auc"):
         value, reason = metrics[name], metrics["not_available"].get(name)
         print(f"{name:11s} {f'n/a ({reason})' if value is None else f'{value:.4f}'}")
-    print(f"n           {metrics['n']}\nwritten to  {folder}")
+    print(f"ece         {metrics['calibration']['ece']:.4f}")
+
+
+def _calibrate(options: argparse.Namespace, folder: Path) -> None:
+    from mvemotion.evaluation import open_run_store
+    from mvemotion.temperature import SUFFIX, calibrate, weights_file
+
+    run = options.run_or_weights
+    store = open_run_store(run, options.store, options.splits)
+    found = calibrate(run, store, folder, device=options.device, batch_size=options.batch_size)
+    for split, scores in found["splits"].items():
+        change = f"ece {scores['before']['ece']:.4f} -> {scores['after']['ece']:.4f}"
+        print(f"{split:11s} {change} at temperature {found['temperature']:.3f}")
+    print(f"written to  {weights_file(run).with_suffix(SUFFIX)}; `predict --calibrated` uses it")
 
 
 def _print_epoch(row: dict) -> None:

@@ -171,8 +171,13 @@ def _bars(video: VideoTrack) -> Bars:
         lambda available: frame_indices(available, BAR_FRAMES).tolist(),
         lambda _, frame: converter.luma(frame),
     )
-    shapes = {luma.shape for luma in frames.values()}
-    return find_bars(np.stack(list(frames.values()))) if len(shapes) == 1 else Bars()
+    return common_bars(list(frames.values()))
+
+
+def common_bars(lumas: list[np.ndarray]) -> Bars:
+    """The bars of pictures uint8 (H, W); none where their sizes differ."""
+    shapes = {luma.shape for luma in lumas}
+    return find_bars(np.stack(lumas)) if len(shapes) == 1 else Bars()
 
 
 def _pictures(video: VideoTrack, options: Options, bars: Bars) -> tuple[dict[int, Picture], int]:
@@ -188,19 +193,13 @@ def _pictures(video: VideoTrack, options: Options, bars: Bars) -> tuple[dict[int
     def searched(available: int) -> frozenset[int]:
         return frozenset(searched_frames(options.faces, available, wanted).tolist())
 
-    def squash(frame: av.VideoFrame) -> np.ndarray:
-        if bars.is_none:
-            return converter.squash(frame, size)
-        inside = np.ascontiguousarray(bars.crop(converter.full(frame)))
-        return converter.squash(av.VideoFrame.from_ndarray(inside, format="rgb24"), size)
-
     def find_face(frame: av.VideoFrame) -> np.ndarray | None:
         box = find_largest_face(bars.crop(converter.luma(frame)), detector)
         return crop_face(bars.crop(converter.full(frame)), box, size) if box else None
 
     def convert(index: int, frame: av.VideoFrame) -> Picture:
         return Picture(
-            squash(frame) if index in shown(len(video)) else None,
+            converter.squash_inside(frame, size, bars) if index in shown(len(video)) else None,
             find_face(frame) if index in searched(len(video)) else None,
         )
 

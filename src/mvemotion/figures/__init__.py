@@ -4,7 +4,16 @@
 same colour and place everywhere; ours is black and the paper grey.
 """
 
+from mvemotion.figures.calibration import plot_reliability
 from mvemotion.figures.clips import plot_filmstrip, plot_log_mel
+from mvemotion.figures.emotions import (
+    plot_correlations,
+    plot_kinship,
+    plot_mean_outputs,
+    plot_outputs_of_clip,
+    plot_ribbon,
+)
+from mvemotion.figures.explanations import add_heat_bar, plot_heard, plot_seen
 from mvemotion.figures.scores import (
     plot_accuracies,
     plot_confusion,
@@ -12,18 +21,39 @@ from mvemotion.figures.scores import (
     plot_roc,
     plot_roc_of_networks,
 )
-from mvemotion.figures.style import EMOTION_COLOURS, LINES, save_figure, set_style
+from mvemotion.figures.style import (
+    EMOTION_COLOURS,
+    LINES,
+    OURS,
+    PAPER,
+    save_figure,
+    set_style,
+)
+from mvemotion.figures.verdicts import plot_earlier_scores, plot_verdicts
 
 __all__ = [
     "EMOTION_COLOURS",
     "LINES",
+    "OURS",
+    "PAPER",
+    "add_heat_bar",
     "plot_accuracies",
     "plot_confusion",
+    "plot_correlations",
+    "plot_earlier_scores",
     "plot_filmstrip",
+    "plot_heard",
     "plot_history",
+    "plot_kinship",
     "plot_log_mel",
+    "plot_mean_outputs",
+    "plot_outputs_of_clip",
+    "plot_reliability",
+    "plot_ribbon",
     "plot_roc",
     "plot_roc_of_networks",
+    "plot_seen",
+    "plot_verdicts",
     "save_figure",
     "set_style",
 ]

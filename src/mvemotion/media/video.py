@@ -8,6 +8,7 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from mvemotion.errors import ClipError
+from mvemotion.media.bars import Bars
 
 Converted = TypeVar("Converted")
 
@@ -204,6 +205,13 @@ class PictureConverter:
             frame, width=size, height=size, format="rgb24", interpolation=SCALING, threads=1
         )
         return upright(scaled.to_ndarray(), frame.rotation)
+
+    def squash_inside(self, frame: av.VideoFrame, size: int, bars: Bars) -> np.ndarray:
+        """The picture between black bars, scaled as by `squash`."""
+        if bars.is_none:
+            return self.squash(frame, size)
+        inside = np.ascontiguousarray(bars.crop(self.full(frame)))
+        return self.squash(av.VideoFrame.from_ndarray(inside, format="rgb24"), size)
 
     def shrink(self, frame: av.VideoFrame, width: int) -> np.ndarray:
         """The whole picture at `width` pixels before it is turned upright: uint8 RGB (H, W, 3)."""

@@ -46,6 +46,8 @@ class Excerpt:
         For each kind of picture, what its converter made, by index within the window.
     available : int
         Pictures of the window that decode.
+    times_s : np.ndarray
+        float64 (available,), when each of them is shown, in seconds from the recording's start.
     """
 
     start_s: float
@@ -53,6 +55,7 @@ class Excerpt:
     sample_rate_hz: int
     pictures: dict[str, dict[int, object]]
     available: int
+    times_s: np.ndarray
 
 
 class Recording:
@@ -249,7 +252,8 @@ class _Reader:
             for kind, indices in self._chosen(start_s).items()
         }
         rate_hz = self._audio.sample_rate_hz if self._audio else 0
-        return Excerpt(start_s, self._waveform(start_s), rate_hz, pictures, end - first)
+        times_s = self._times.times_s[first:end] - self._recording._origin_s
+        return Excerpt(start_s, self._waveform(start_s), rate_hz, pictures, end - first, times_s)
 
     def _waveform(self, start_s: float) -> np.ndarray:
         if not self._audio or not self._audio.samples:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from mvemotion.errors import ReplicationError
@@ -17,7 +18,8 @@ from mvemotion.pipeline.jobs import JOURNAL, OWNER, owner
 from mvemotion.pipeline.plan import OUTCOME, PLAN, make_plan, notebook_mark, write_plan
 from mvemotion.profiles import load_profile
 from mvemotion.progress import Display, Journal
-from mvemotion.replication import ENVIRONMENT, open_workspace, results_folder
+from mvemotion.replication import ENVIRONMENT, Workspace, open_workspace, results_folder
+from mvemotion.report import build_report
 
 PATIENCE_S = 60.0  # for the jobs of a replication that was killed to notice it
 GRACE_S = 20.0  # for jobs to end when asked to
@@ -87,9 +89,9 @@ def replicate(
         for row, reason in plan["left_out"].items():
             print(f"{row}: left out: {reason}")
         write_plan(plan, root)
-        code = _run(root, _command(root, jobs * threads, engine_profile), plan, lock.fileno())
-        _sum_up(workspace, seed)
-    _report_failures(root, plan, code)
+        ended = _run(root, _command(root, jobs * threads, engine_profile), plan, lock.fileno())
+        _sum_up(workspace, seed, is_changed=ended.jobs > 0)
+    _report_failures(root, plan, ended.code)
     return root
 
 
@@ -112,8 +114,14 @@ def _command(root: Path, cores: int, engine_profile: Path | None) -> list[str]:
     return [*command, "--cores", str(cores), *chosen]
 
 
-def _run(root: Path, command: list[str], plan: dict, lock: int) -> int:
-    """Run Snakemake to its end, showing what the jobs tell; returns its exit code."""
+@dataclass(frozen=True)
+class _Ended:
+    code: int  # Snakemake's
+    jobs: int  # that came to an end
+
+
+def _run(root: Path, command: list[str], plan: dict, lock: int) -> _Ended:
+    """Run Snakemake to its end, showing what the jobs tell."""
     environment = os.environ | {OWNER: owner(), "OMP_NUM_THREADS": str(plan["threads"])}
     options = {"cwd": root, "env": environment, "pass_fds": [lock], "stdin": subprocess.DEVNULL}
     if any((root / ".snakemake" / "locks").glob("*")):  # of one that was killed: we hold the lock
@@ -123,13 +131,13 @@ def _run(root: Path, command: list[str], plan: dict, lock: int) -> int:
         process = subprocess.Popen(
             command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, **options
         )
-        with _ended(process):
-            _show(process, root)
-    return process.returncode
+        with _ending(process):
+            jobs = _show(process, root)
+    return _Ended(process.returncode, jobs)
 
 
 @contextmanager
-def _ended(process: subprocess.Popen) -> Iterator[None]:
+def _ending(process: subprocess.Popen) -> Iterator[None]:
     """End Snakemake and its jobs, whatever interrupts the waiting for them."""
     try:
         yield
@@ -142,7 +150,8 @@ def _ended(process: subprocess.Popen) -> Iterator[None]:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def _show(process: subprocess.Popen, root: Path) -> None:
+def _show(process: subprocess.Popen, root: Path) -> int:
+    """Show what jobs tell until Snakemake has ended; returns how many came to an end."""
     display = Display()
     try:
         for entry in Journal(root / JOURNAL).follow():
@@ -156,6 +165,7 @@ def _show(process: subprocess.Popen, root: Path) -> None:
             time.sleep(0.2)
     finally:
         display.close()
+    return display.finished
 
 
 def _planned(log: Path) -> int:
@@ -165,8 +175,12 @@ def _planned(log: Path) -> int:
 
 
 # --- The end --------------------------------------------------------------------------------------
-def _sum_up(workspace, seed: int) -> None:
-    write_json(workspace.root / "summary.json", workspace.summary(seed=seed))
+def _sum_up(workspace: Workspace, seed: int, *, is_changed: bool) -> None:
+    """Write the summary, and the report unless it says so already."""
+    root = workspace.root
+    write_json(root / "summary.json", workspace.summary(seed=seed))
+    if is_changed or not (root / "report" / "index.html").exists():
+        build_report(root)
 
 
 def _report_failures(root: Path, plan: dict, code: int) -> None:

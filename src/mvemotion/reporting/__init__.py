@@ -1,5 +1,7 @@
-"""Our results beside the paper's Tables 2-6: as data (CSV) and for reading (HTML, Markdown)."""
+"""Our results beside the paper's tables: as data (CSV) and for reading (HTML, Markdown)."""
 
+from mvemotion.reporting.class_outputs import compare_outputs
+from mvemotion.reporting.earlier_studies import compare_earlier, earlier_for_reading
 from mvemotion.reporting.reading import coverage, readable, show_table, style_table, to_markdown
 from mvemotion.reporting.tables import (
     PAPER_CLIPS,
@@ -13,8 +15,11 @@ from mvemotion.reporting.tables import (
 
 __all__ = [
     "PAPER_CLIPS",
+    "compare_earlier",
+    "compare_outputs",
     "compare_table",
     "coverage",
+    "earlier_for_reading",
     "networks_table",
     "parameter_total",
     "read_histories",

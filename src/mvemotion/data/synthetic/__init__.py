@@ -14,14 +14,23 @@ import pandas as pd
 from tqdm import tqdm
 
 from mvemotion.data.synthetic.factors import RULES, Factors, draw_factors
-from mvemotion.data.synthetic.movie import digest, read_digest, render, write_clip
+from mvemotion.data.synthetic.movie import digest, read_digest, render, write_clip, write_film
 from mvemotion.data.synthetic.picture import plan_shots
 from mvemotion.data.workers import run_each
 from mvemotion.errors import DataError, InputError
 from mvemotion.files import write_atomically
 from mvemotion.specs import EMOTIONS, SPLITS
 
-__all__ = ["RULES", "Factors", "draw_factors", "plan_shots", "render", "synthesize", "write_clip"]
+__all__ = [
+    "RULES",
+    "Factors",
+    "draw_factors",
+    "plan_shots",
+    "render",
+    "synthesize",
+    "write_clip",
+    "write_film",
+]
 
 CLIPS_PER_CLASS = {"Train": 4, "Validation": 2, "test": 2}
 FEW_CLIPS = 8  # starting processes would take longer than drawing them

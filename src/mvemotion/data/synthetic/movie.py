@@ -1,8 +1,8 @@
-"""One clip to one MP4 file: H.264 (yuv420p) and AAC (44.1 kHz stereo)."""
+"""Clips, and films of several, to MP4 files: H.264 (yuv420p) and AAC (44.1 kHz stereo)."""
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 from mvemotion.data.synthetic.factors import Factors
 from mvemotion.data.synthetic.picture import render_frames
 from mvemotion.data.synthetic.sound import SAMPLE_RATE_HZ, render_sound
+from mvemotion.errors import InputError
 from mvemotion.files import write_atomically
 
 VERSION = "2"  # of the drawing and the sound; raise it when the same factors give another clip
@@ -47,29 +48,55 @@ def read_digest(path: Path) -> str | None:
 
 def write_clip(path: Path, factors: Factors) -> Path:
     """Render and encode one clip; the file appears under its name only when it is whole."""
-    return write_atomically(path, lambda part: _write(part, factors))
+    return write_film(path, [factors])
 
 
-def _write(path: Path, factors: Factors) -> None:
-    frames, waveform = render(factors)
-    with av.open(str(path), "w", format="mp4", container_options={"fflags": "+bitexact"}) as file:
-        file.metadata["comment"] = digest(factors)
-        _encode(file, frames, waveform, factors)
+def write_film(
+    path: Path, scenes: Sequence[Factors], *, on_second: Callable[[int], object] | None = None
+) -> Path:
+    """Render and encode clips one after another as one film, written whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+    scenes : sequence of Factors
+        Of one size and frame rate.
+    on_second : callable, optional
+        Called with the seconds written so far; what it raises ends the writing.
+    """
+    shapes = {(scene.width, scene.height, scene.fps) for scene in scenes}
+    if len(shapes) != 1:
+        raise InputError(f"scenes of (width, height, fps) {sorted(shapes)}: all must be alike")
+    return write_atomically(path, lambda part: _write(part, scenes, on_second))
 
 
-def _encode(file, frames: Iterable[np.ndarray], waveform: np.ndarray, factors: Factors) -> None:
-    """Second by second, so that picture and sound lie side by side in the file."""
+def _write(part: Path, scenes: Sequence[Factors], on_second: Callable | None) -> None:
+    with av.open(str(part), "w", format="mp4", container_options={"fflags": "+bitexact"}) as file:
+        file.metadata["comment"] = "+".join(map(digest, scenes))
+        for second in _encode(file, scenes):
+            if on_second:
+                on_second(second)
+
+
+def _encode(file, scenes: Sequence[Factors]) -> Iterator[int]:
+    """Second by second, so that picture and sound lie side by side in the file; counts them."""
+    first, samples, seconds = scenes[0], 0, 0
     options = {"preset": "superfast", "crf": "23", "threads": "1"}
-    video = file.add_stream("libx264", rate=factors.fps, options=options)
-    video.width, video.height, video.pix_fmt = factors.width, factors.height, "yuv420p"
+    video = file.add_stream("libx264", rate=first.fps, options=options)
+    video.width, video.height, video.pix_fmt = first.width, first.height, "yuv420p"
     coder = {"aac_coder": "fast"}  # a third of the time of the default, no larger
     audio = file.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="stereo", options=coder)
-    for start in range(0, len(waveform), SAMPLE_RATE_HZ):
-        chunk = np.ascontiguousarray(waveform[start : start + SAMPLE_RATE_HZ].T)
-        sound = av.AudioFrame.from_ndarray(chunk, format="fltp", layout="stereo")
-        sound.sample_rate, sound.pts = SAMPLE_RATE_HZ, start
-        file.mux(audio.encode(sound))
-        for frame in islice(frames, factors.fps):
-            file.mux(video.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+    for factors in scenes:
+        frames, waveform = render(factors)
+        for start in range(0, len(waveform), SAMPLE_RATE_HZ):
+            chunk = np.ascontiguousarray(waveform[start : start + SAMPLE_RATE_HZ].T)
+            sound = av.AudioFrame.from_ndarray(chunk, format="fltp", layout="stereo")
+            sound.sample_rate, sound.pts = SAMPLE_RATE_HZ, samples + start
+            file.mux(audio.encode(sound))
+            for frame in islice(frames, factors.fps):
+                file.mux(video.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+            seconds += 1
+            yield seconds
+        samples += len(waveform)
     file.mux(video.encode(None))
     file.mux(audio.encode(None))

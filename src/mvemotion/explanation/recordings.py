@@ -1,0 +1,100 @@
+"""Why a network answered as it did all along a recording."""
+
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from mvemotion.explanation.attribution import Ablation
+from mvemotion.explanation.windows import WindowExplanation, explain
+from mvemotion.prediction import Predictor
+from mvemotion.specs import EMOTIONS
+from mvemotion.timeline import Timeline
+
+MOST = 8  # windows that are explained with maps
+
+
+@dataclass(frozen=True)
+class RecordingExplanation:
+    """A timeline, and what it rests on.
+
+    Attributes
+    ----------
+    timeline : Timeline
+    modalities : tuple of str
+        Of the network.
+    falls : dict
+        By the number of the window, for all that have an answer: by how much the answer's
+        probability falls without each modality (`Ablation.falls`).
+    windows : dict of WindowExplanation
+        Of those that `choose_windows` chose, by their number.
+    """
+
+    timeline: Timeline
+    modalities: tuple[str, ...]
+    falls: dict[int, dict[str, float]]
+    windows: dict[int, WindowExplanation]
+
+
+def explain_recording(
+    path: str | Path, predictor: Predictor, timeline: Timeline, *, progress: bool = False
+) -> RecordingExplanation:
+    """Attribution of every window's answer, and maps of some, in one more pass over the file.
+
+    Parameters
+    ----------
+    path : str or Path
+    predictor : Predictor
+        What made `timeline`.
+    timeline : Timeline
+        What it said of the recording.
+    progress : bool
+        Show a progress bar.
+    """
+    answers = timeline.logits.argmax(1)
+    answered = np.flatnonzero(~np.isnan(timeline.logits).any(1)).tolist()
+    chosen = set(choose_windows(timeline.emotions))
+    windows = predictor.windows(predictor.open(path), timeline.starts_s[answered])
+    shown = None if progress else True
+    bar = tqdm(windows, f"{timeline.source}, why", len(answered), disable=shown)
+    falls, explained = {}, {}
+    for index, window in zip(answered, bar, strict=True):
+        if index in chosen:
+            explained[index] = explain(predictor, window, emotion=EMOTIONS[answers[index]])
+            falls[index] = explained[index].attribution
+        else:
+            ablation = Ablation(predictor.network, predictor.inputs([window]))
+            falls[index] = ablation.falls(answers[index])
+    return RecordingExplanation(timeline, predictor.network.spec.modalities, falls, explained)
+
+
+def choose_windows(emotions: tuple[str, ...], most: int = MOST) -> list[int]:
+    """The first window of each stretch of one answer; of too many stretches, the longest.
+
+    Parameters
+    ----------
+    emotions : tuple of str
+        Each window's answer; empty without one, which is never chosen.
+    most : int
+        How many to choose.
+
+    Returns
+    -------
+    list of int
+        Numbers of windows, increasing.
+
+    Examples
+    --------
+    >>> choose_windows(("Sad", "Sad", "Fear", "", "Sad"))
+    [0, 2, 4]
+    >>> choose_windows(("Sad", "Sad", "Fear", "Tension", "Tension"), most=2)
+    [0, 3]
+    """
+    stretches = []
+    for emotion, group in groupby(range(len(emotions)), key=emotions.__getitem__):
+        indices = list(group)
+        if emotion:
+            stretches.append((-len(indices), indices[0]))
+    return sorted(first for _, first in sorted(stretches)[:most])
