@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from io import BytesIO
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
+from PIL import Image
 
 from mvemotion.census import count_parts
 from mvemotion.drawings import (
@@ -24,10 +26,12 @@ from mvemotion.drawings import (
     kernels_size,
     network_size,
     receptive_fields,
+    show,
     variants,
 )
 from mvemotion.drawings.grammar import MODALITY_COLOURS
 from mvemotion.drawings.interactive import explore_costs, explore_networks
+from mvemotion.drawings.showing import DPI, to_png
 from mvemotion.errors import InputError
 from mvemotion.layers import DenseBlock, convolution
 from mvemotion.networks import count_parameters, create_network
@@ -402,13 +406,28 @@ def test_receptive_fields_of_c3d_or_of_an_absent_stream_are_refused():
         receptive_fields("video_c3d")
 
 
-@pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
-def test_sliders_and_menus_draw_what_they_stand_at(capsys):
+def test_a_drawing_is_shown_in_few_colours_and_then_closed():
     plt.switch_backend("agg")
-    explore_costs()
-    costs = plt.gca()
-    explore_networks()
-    assert capsys.readouterr().out.count("VBox(") == 2
-    assert words(costs, "parameters")[0] == "44,032"
-    assert words(plt.gca(), "title")[0] == "video_a3_mmtm"
-    plt.close("all")
+    figure, ax = plt.subplots(figsize=block_size())
+    draw_block("video_a0", 1, ax=ax)
+    whole = BytesIO()
+    figure.savefig(whole, format="png", dpi=DPI, bbox_inches="tight")
+    png = to_png(figure)
+    assert len(png) < len(whole.getvalue()) / 2
+    few, many = (np.asarray(Image.open(b).convert("RGB"), float) for b in (BytesIO(png), whole))
+    assert few.shape == many.shape
+    assert np.abs(few - many).mean() < 1
+    show(figure, alt="block 1 of A0")
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize(
+    ("explore", "index", "value"), [(explore_costs, 1, 9), (explore_networks, 0, "music_a2")]
+)
+def test_moving_a_slider_or_choosing_from_a_menu_changes_the_picture(explore, index, value):
+    panel = explore()
+    *controls, picture = panel.children
+    before = picture.value
+    controls[index].value = value
+    assert {before[:4], picture.value[:4]} == {b"\x89PNG"}
+    assert picture.value != before

@@ -147,7 +147,7 @@ def save_weights_as(run, path, **changes):
 
 def test_a_store_of_another_format_is_refused(run, tmp_path):
     store = make_store(tmp_path / "store", {"test": 1}, clip_format=replace(TINY, frames=20))
-    with pytest.raises(DataError, match="prepare a store of that format"):
+    with pytest.raises(DataError, match=r"with frames 20 \(not 16\), .*prepare a store of that"):
         evaluate(run, store)
 
 

@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -288,6 +289,29 @@ def test_an_explanation_is_of_the_prediction(movies, fused):
     assert {n: x.shape for n, x in found.maps.items()} == {
         name: stream_shape(name, SHORT)[1:] for name in fused.network.streams
     }
+
+
+def half_letterboxed(index: int, height: int, width: int) -> np.ndarray:
+    """Noise, with black bars in all but the last two of six seconds."""
+    picture = np.random.default_rng(index).integers(60, 255, (height, width, 3), np.uint8)
+    if index < 100:
+        picture[: height // 5] = picture[-(height // 5) :] = 0
+    return picture
+
+
+def test_an_explanation_sees_and_reads_a_window_as_the_timeline_does(tmp_path):
+    movie = Movie(seconds=6.0, height=80, draw=half_letterboxed)
+    path = write_movie(tmp_path / "film.mp4", movie)
+    preparation = {"faces": "sampled", "detector": "quick", "crop_bars": True}
+    cropped = replace(trained("video_a2"), preparation=preparation)
+    predictor = Predictor(cropped, device="cpu", temperature=0.5)
+    timeline = predictor.predict(path, hop_s=2.0)
+    last = len(timeline.starts_s) - 1
+    found = explain_window(path, predictor, start_s=timeline.starts_s[last])
+    np.testing.assert_allclose(found.probabilities, timeline.probabilities[last], atol=1e-5)
+    uncropped = Predictor(trained("video_a2"), device="cpu", temperature=0.5)
+    other = explain_window(path, uncropped, start_s=timeline.starts_s[last])
+    assert abs(other.probabilities - found.probabilities).max() > 1e-4
 
 
 def test_any_emotion_can_be_asked_for(movies, fused):

@@ -11,14 +11,18 @@ import tempfile
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 
 import mvemotion
+from mvemotion.claims import list_claims
 from mvemotion.media.sampling import frame_indices
 from mvemotion.paths import notebooks_dir, replication_file
 from mvemotion.published import published_confusions, published_table
 from mvemotion.reporting import networks_table
+from mvemotion.specs import EMOTIONS
 from mvemotion.statistics import confused_pairs
+from mvemotion.timeline import window_starts
 
 PATHS = sorted(notebooks_dir().glob("[0-9][0-9]_*.ipynb"))
 PARAMETERS = {
@@ -211,11 +215,20 @@ def test_its_numbers_are_those_of_the_package_today(path):
     everything = "\n".join(texts(cell) for cell in code_cells(path))
     best = next(c for c in published_confusions() if c.checkpoint.endswith("best2"))
     table_1 = published_table(1).drop(columns=["row", "Emotion Adjectives"])
+    table_8 = published_table(8).drop(columns=["row", "clips_in_text"])
+    table_8 = table_8.astype({"reference_in_text": "Int64"})
+    mistaken = pd.Series(best.matrix.sum(axis=0) - best.matrix.diagonal(), index=EMOTIONS)
+    claims = pd.DataFrame([(one.kind, one.tier) for one in list_claims()], columns=["kind", "tier"])
+    tiers = pd.crosstab(claims["kind"], claims["tier"], margins=True, margins_name="all")
     expected = {
         "01": table_1.to_string(index=False),
         "02": " ".join(map(str, frame_indices(64, 8))),
         **{name: networks_table(table).to_string() for name, table in TABLES.items()},
         "09": confused_pairs(best.matrix).head(6).to_string(index=False),
+        "10": mistaken.to_string(),
+        "11": f"{len(window_starts(180, 30, 10, tail_s=0.25))} windows",
+        "12": table_8.to_string(index=False, na_rep=""),
+        "13": tiers.to_string(),
     }
     assert expected[path.stem[:2]] in everything
 

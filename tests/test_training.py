@@ -319,16 +319,73 @@ def test_weights_of_before_there_were_alternatives_still_load(store, tmp_path):
     with safe_open(path, "pt") as file:
         metadata = file.metadata()
     assert (metadata.pop("mmtm"), metadata.pop("swap_pathways")) == ("sum", "false")
+    assert metadata.pop("preparation")
     save_file(load_file(path), path, metadata)
     assert load_weights(path).network.spec == find_network("music_a2")
+    assert load_weights(path).preparation == {}
 
 
 def test_a_file_that_is_not_a_weights_file_is_refused(tmp_path):
     path = tmp_path / "weights.safetensors"
     with pytest.raises(DataError, match="no such weights file"):
         load_weights(path)
-    path.write_text("not weights")
-    with pytest.raises(DataError, match="not a safetensors file"):
+    for content in ("not weights", ""):
+        path.write_text(content)
+        with pytest.raises(DataError, match="not a safetensors file"):
+            load_weights(path)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A weights file: its metadata and its tensors."""
+    path = tmp_path_factory.mktemp("weights") / "weights.safetensors"
+    trained = TrainedNetwork(create_network("music_a2"), "music_a2", TINY, "train", {})
+    save_weights(path, trained)
+    with safe_open(path, "pt") as file:
+        return file.metadata(), load_file(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"emotions": '["Joy", "Anger"]'}, r"classes \['Joy', 'Anger'\]; \['Excited', .*this order"),
+        ({"network": "music_a9"}, r"file\.safetensors: .*not one of the .* closest: music_a"),
+        ({"network": "music_a3"}, r"not fit music_a3: lacks .* and \d+ more; .*head\.weight is"),
+        ({"clip_format": '{"fps": 25}'}, r"file\.safetensors: .*argument 'fps'"),
+        ({"clip_format": '{"frames": 0}'}, r"file\.safetensors: .*frames is 0"),
+        ({"statistics": '{"music": [1.0]}'}, r"file\.safetensors: .*expected 2, got 1"),
+        ({"statistics": "{"}, r"file\.safetensors: metadata .*take the version that saved"),
+    ],
+)
+def test_weights_whose_metadata_do_not_fit_are_refused(weights, changes, message, tmp_path):
+    metadata, tensors = weights
+    save_file(tensors, tmp_path / "file.safetensors", metadata | changes)
+    with pytest.raises(DataError, match=message):
+        load_weights(tmp_path / "file.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda bias: {}, "not fit music_a2: lacks head.bias;"),
+        (lambda bias: {"head.bias": bias, "tail": bias.clone()}, "music_a2: holds also tail;"),
+        (lambda bias: {"head.bias": bias[:4].clone()}, r"head\.bias is \[4\], \[6\] needed"),
+    ],
+    ids=["lacking", "surplus", "of another shape"],
+)
+def test_weights_whose_tensors_do_not_fit_are_refused(weights, change, message, tmp_path):
+    metadata, tensors = weights
+    rest = {name: tensor for name, tensor in tensors.items() if name != "head.bias"}
+    path = tmp_path / "file.safetensors"
+    save_file(rest | change(tensors["head.bias"]), path, metadata)
+    with pytest.raises(DataError, match=message):
+        load_weights(path)
+
+
+def test_metadata_that_another_program_wrote_are_refused(weights, tmp_path):
+    path = tmp_path / "file.safetensors"
+    save_file(weights[1], path, {"format": "pt"})
+    with pytest.raises(DataError, match="lacks .*'clip_format'.* not saved by mvemotion"):
         load_weights(path)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mvemotion.errors import InputError
 from mvemotion.paths import notebooks_dir
+from mvemotion.published import NETWORK_TABLES
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,10 @@ def _of_table(name: str, number: int) -> Lesson:
 
 
 LESSONS = (
+    Lesson("00_start_here"),
     Lesson("01_dataset", ("table1",), (), ("audit/index.html", "figures/shortcuts.png")),
     Lesson("02_preprocessing", ("figure1",)),
+    Lesson("03_networks", ("figure2", "figure3", "figure4")),
     _of_table("04_table2_face", 2),
     _of_table("05_table3_music", 3),
     _of_table("06_table4_video", 4),
@@ -50,9 +53,13 @@ LESSONS = (
     Lesson(
         "09_confusion_and_roc",
         ("figure5", "figure6"),
-        (2, 3, 4, 5, 6),
+        NETWORK_TABLES,
         ("figures/figure_5.png", "figures/figure_6.png", "figures/roc.png"),
     ),
+    Lesson("10_class_correlation", ("table7",), NETWORK_TABLES),
+    Lesson("11_emotion_timeline", ("figure7",)),
+    Lesson("12_past_studies", ("table8",), NETWORK_TABLES),
+    Lesson("13_replication_report", (), NETWORK_TABLES),
 )
 
 

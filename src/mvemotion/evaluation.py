@@ -1,6 +1,7 @@
 """Scores of a trained network on a split, with the probabilities of every clip."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -140,9 +141,11 @@ def evaluation_clips(store: Store, trained: TrainedNetwork, split: str) -> pd.Da
     """
     check_inputs(store, trained.network_id)
     if store.clip_format != trained.clip_format:
+        there, learned = asdict(store.clip_format), asdict(trained.clip_format)
+        differing = [f"{n} {there[n]} (not {learned[n]})" for n in there if there[n] != learned[n]]
         raise DataError(
-            f"{store.root}: clips prepared as {store.clip_format}, but {trained.network_id} was "
-            f"trained on {trained.clip_format}; prepare a store of that format"
+            f"{store.root}: clips prepared with {', '.join(differing)}, not as those that "
+            f"{trained.network_id} was trained on; prepare a store of that format"
         )
     clips = store.clips(split)
     if clips.empty:

@@ -107,7 +107,7 @@ class Predictor:
         streams = self.network.streams
         self._pipeline = InputPipeline(streams, trained.clip_format, trained.statistics)
         self._arrays = {STREAMS[name].array for name in streams}
-        self._batch_size = batch_size
+        self._batch_size, self.temperature = batch_size, temperature
         self._reading = {"abstain_below": abstain_below, "temperature": temperature}
         prepared = {"faces": "sampled", "detector": "quick"} | trained.preparation
         self._pictures = WindowPictures(
@@ -175,10 +175,12 @@ class Predictor:
 
     def windows(self, recording: Recording, starts_s: Sequence[float]) -> Iterator["Window"]:
         """What the windows that begin at these seconds hold, in one pass over the recording."""
-        self._pictures.prepare(recording, list(starts_s))
+        window_s = self.trained.clip_format.duration_s
+        whole = window_starts(recording.duration_s, window_s, window_s, tail_s=TAIL_S)
+        self._pictures.prepare(recording, whole)  # whichever windows are wanted
         excerpts = recording.read(
             starts_s,
-            self.trained.clip_format.duration_s,
+            window_s,
             choose=self._pictures.choose,
             converters=self._pictures.converters,
         )

@@ -21,7 +21,7 @@ def provenance() -> dict:
         "time_utc": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": git_commit(),
         "python": sys.version.split()[0],
-        "versions": {name: _version(name) for name in LIBRARIES},
+        "versions": {name: _version(name) for name in LIBRARIES} | _ffmpeg(),
         "machine": {
             "system": f"{platform.system()} {platform.machine()}",
             "processor": _processor(),
@@ -50,6 +50,12 @@ def peak_memory() -> dict[str, float]:
     if torch and torch.cuda.is_available():
         peak["gpu_peak_memory_mb"] = round(torch.cuda.max_memory_allocated() / 2**20, 1)
     return peak
+
+
+def _ffmpeg() -> dict[str, str]:
+    """The version of FFmpeg inside PyAV, where this process has decoded anything."""
+    av = sys.modules.get("av")
+    return {"ffmpeg": av.ffmpeg_version_info} if av else {}
 
 
 def _version(name: str) -> str | None:

@@ -15,8 +15,8 @@ import math
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 
-from safetensors import safe_open
-from safetensors.torch import load_model, save
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
 from torch import nn
 
 from mvemotion.errors import DataError, InputError
@@ -122,29 +122,27 @@ def load_weights(path: Path) -> TrainedNetwork:
     DataError
         If the file is missing, is not one of ours, or does not fit the network it names.
     """
-    metadata = _read_metadata(path)
-    if json.loads(metadata["emotions"]) != list(EMOTIONS):
-        raise DataError(f"{path}: classes {metadata['emotions']}, {EMOTIONS} needed")
-    clip_format = ClipFormat(**json.loads(metadata["clip_format"]))
-    network = create_network(
-        metadata["network"],
-        clip_format=clip_format,
-        mmtm=metadata.get("mmtm", "sum"),  # files of before there was a choice have neither
-        swap_pathways=json.loads(metadata.get("swap_pathways", "false")),
-    )
+    facts, shapes = _read_header(Path(path))
+    if facts["emotions"] != list(EMOTIONS):
+        raise DataError(
+            f"{path}: classes {facts['emotions']}; {list(EMOTIONS)} needed, in this order; train "
+            "on these"
+        )
     try:
-        load_model(network, path)
-    except RuntimeError as error:
-        raise DataError(f"{path}: does not fit {metadata['network']}: {error}") from error
-    statistics = {name: tuple(pair) for name, pair in json.loads(metadata["statistics"]).items()}
-    return TrainedNetwork(
-        network.eval(),
-        metadata["network"],
-        clip_format,
-        metadata["standardize"],
-        statistics,
-        json.loads(metadata.get("preparation", "{}")),
-    )
+        trained = _rebuild(facts)
+    except (AttributeError, InputError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{path}: metadata that this version does not know ({error}); take the version that "
+            "saved the file, or train again"
+        ) from error
+    differences = _differences(shapes, trained.network)
+    if differences:
+        raise DataError(
+            f"{path}: does not fit {trained.network_id}: {'; '.join(differences)}; take weights "
+            "that were saved for this network"
+        )
+    trained.network.load_state_dict(load_file(path))
+    return trained
 
 
 def is_complete(run: Path) -> bool:
@@ -188,16 +186,55 @@ def _parsed(text: str) -> object:
         return text
 
 
-def _read_metadata(path: Path) -> dict[str, str]:
-    path = Path(path)
+def _read_header(path: Path) -> tuple[dict[str, object], dict[str, list[int]]]:
+    """What the metadata says, and the shape of every tensor."""
     if not path.is_file():
         raise DataError(f"{path}: no such weights file; train first, or name a run's weights")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-    except Exception as error:
+            shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}
+    except (OSError, SafetensorError) as error:
         raise DataError(f"{path}: not a safetensors file ({error})") from error
     missing = {"network", "emotions", "clip_format", "standardize", "statistics"} - set(metadata)
     if missing:
         raise DataError(f"{path}: lacks {sorted(missing)} in its metadata; not saved by mvemotion")
-    return metadata
+    return {name: _parsed(text) for name, text in metadata.items()}, shapes
+
+
+def _rebuild(facts: dict) -> TrainedNetwork:
+    """The network as the metadata describe it, its weights still to be read."""
+    clip_format = ClipFormat(**facts["clip_format"])
+    network = create_network(
+        facts["network"],
+        clip_format=clip_format,
+        mmtm=facts.get("mmtm", "sum"),  # files of before there was a choice have neither
+        swap_pathways=facts.get("swap_pathways", False),
+    )
+    return TrainedNetwork(
+        network.eval(),
+        facts["network"],
+        clip_format,
+        facts["standardize"],
+        {name: (mean, deviation) for name, (mean, deviation) in facts["statistics"].items()},
+        dict(facts.get("preparation", {})),
+    )
+
+
+def _differences(shapes: dict[str, list[int]], network: nn.Module) -> list[str]:
+    """What a file's tensors lack, have too many, or have in another shape: in words."""
+    needed = {name: list(tensor.shape) for name, tensor in network.state_dict().items()}
+    lacking, surplus = sorted(needed.keys() - shapes), sorted(shapes.keys() - needed)
+    both = [name for name in needed if name in shapes]
+    other = [
+        f"{name} is {shapes[name]}, {needed[name]} needed"
+        for name in both
+        if shapes[name] != needed[name]
+    ]
+    groups = (("lacks ", lacking), ("holds also ", surplus), ("", other))
+    return [f"{verb}{_some(names)}" for verb, names in groups if names]
+
+
+def _some(names: list[str], most: int = 3) -> str:
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest

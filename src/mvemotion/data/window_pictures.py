@@ -5,7 +5,13 @@ import numpy as np
 
 from mvemotion.data.convert import BAR_FRAMES, common_bars
 from mvemotion.media.bars import Bars
-from mvemotion.media.faces import crop_face, find_detector, find_largest_face, searched_frames
+from mvemotion.media.faces import (
+    crop_face,
+    find_detector,
+    find_largest_face,
+    parse_policy,
+    searched_frames,
+)
 from mvemotion.media.sampling import frame_indices
 from mvemotion.media.video import PictureConverter
 from mvemotion.media.windows import Recording
@@ -37,6 +43,7 @@ class WindowPictures:
         detector: str,
         crop_bars: bool,
     ):
+        parse_policy(faces)  # now: not when the first window has been decoded
         self._faces, self._detector = faces, find_detector(detector)
         self._format, self._crop_bars = clip_format, crop_bars
         self._bars, self._to_array = Bars(), PictureConverter()

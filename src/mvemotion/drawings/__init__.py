@@ -5,6 +5,7 @@ from mvemotion.drawings.costs import Variant, costs_size, draw_costs, variants
 from mvemotion.drawings.fields import draw_receptive_fields, receptive_fields
 from mvemotion.drawings.kernels import draw_kernels, kernels_size
 from mvemotion.drawings.networks import draw_network, network_size
+from mvemotion.drawings.showing import show
 
 __all__ = [
     "Variant",
@@ -18,5 +19,6 @@ __all__ = [
     "kernels_size",
     "network_size",
     "receptive_fields",
+    "show",
     "variants",
 ]

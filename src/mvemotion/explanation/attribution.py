@@ -23,10 +23,12 @@ class Ablation:
         From `create_network`, in evaluation mode.
     streams : dict of Tensor
         Its standardised inputs, (1, C, ...) each.
+    temperature : float
+        What the logits are divided by, as in `Timeline`.
     """
 
-    def __init__(self, network: nn.Module, streams: dict[str, Tensor]):
-        self._network, self._streams = network, streams
+    def __init__(self, network: nn.Module, streams: dict[str, Tensor], *, temperature: float = 1.0):
+        self._network, self._streams, self._temperature = network, streams, temperature
         self._modalities = network.spec.modalities
         self._known: dict[frozenset[str], np.ndarray] = {}
 
@@ -53,4 +55,4 @@ class Ablation:
             name: torch.zeros_like(x) if STREAMS[name].modality in taken else x
             for name, x in self._streams.items()
         }
-        return softmax(self._network(streams)[0].double().cpu().numpy())
+        return softmax(self._network(streams)[0].double().cpu().numpy() / self._temperature)

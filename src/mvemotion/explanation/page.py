@@ -50,7 +50,7 @@ def write_page(found: RecordingExplanation, folder: Path) -> Path:
         "curves": _curves(timeline, folder),
         "rows": [_row(found, index) for index in range(len(timeline.starts_s))],
         "sections": [_section(window, index, folder) for index, window in found.windows.items()],
-        "stretches": len(_stretches(timeline)),
+        "stretches": sum(emotion != "" for emotion, *_ in _stretches(timeline)),
         "origin": f"Made {facts['time_utc']} from commit {facts['commit'] or 'unknown'}.",
     }
     return fill_page(folder / "index.html", TEMPLATE, content)
@@ -92,10 +92,7 @@ def _in_short(found: RecordingExplanation):
 def _curves(timeline: Timeline, folder: Path) -> dict[str, Image]:
     """The timeline for a page and for a phone."""
     caption = f"Emotion over time, {timeline.network} (Figure 7)."
-    told = "; ".join(
-        f"{emotion or 'no answer'} from {words.span(start_s, stop_s)} s"
-        for emotion, start_s, stop_s in _stretches(timeline)
-    )
+    told = words.curves(_stretches(timeline))
     images = {}
     for name, size in SIZES.items():
         figure = Figure(figsize=size, layout="constrained")
@@ -106,7 +103,7 @@ def _curves(timeline: Timeline, folder: Path) -> dict[str, Image]:
             ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
         path = folder / "figures" / f"timeline-{name}.png"
         save_figure(figure, path, title=caption)
-        images[name] = show_picture(folder, path, alt=f"Curves: {told}.", caption=caption)
+        images[name] = show_picture(folder, path, alt=told, caption=caption)
     return images
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from mvemotion.explanation.attribution import Ablation
-from mvemotion.explanation.windows import WindowExplanation, explain
+from mvemotion.explanation.windows import WindowExplanation, ablate, explain
 from mvemotion.prediction import Predictor
 from mvemotion.specs import EMOTIONS
 from mvemotion.timeline import Timeline
@@ -65,8 +64,7 @@ def explain_recording(
             explained[index] = explain(predictor, window, emotion=EMOTIONS[answers[index]])
             falls[index] = explained[index].attribution
         else:
-            ablation = Ablation(predictor.network, predictor.inputs([window]))
-            falls[index] = ablation.falls(answers[index])
+            falls[index] = ablate(predictor, window).falls(answers[index])
     return RecordingExplanation(timeline, predictor.network.spec.modalities, falls, explained)
 
 

@@ -28,7 +28,7 @@ class WindowExplanation:
     emotion : str
         The one that is explained.
     probability : float
-        Its share of the softmax output.
+        Its share of the softmax output, at the predictor's temperature.
     probabilities : np.ndarray
         All shares, float64 (K,).
     attribution : dict of float
@@ -146,18 +146,17 @@ def explain(
     InputError
         If there is no such emotion.
     """
-    trained, network = predictor.trained, predictor.network
+    trained = predictor.trained
     if window.item is None:
         raise ClipError(
             window.note,
             f"the window at {window.start_s:g} s lacks what {trained.network_id} needs; choose "
             "another one",
         )
-    streams = predictor.inputs([window])
-    ablation = Ablation(network, streams)
+    ablation = ablate(predictor, window)
     probabilities = ablation.probabilities()
     index = int(probabilities.argmax()) if emotion is None else _index(emotion)
-    maps = activation_maps(network, streams, index)
+    maps = activation_maps(predictor.network, predictor.inputs([window]), index)
     return WindowExplanation(
         start_s=window.start_s,
         stop_s=window.start_s + trained.clip_format.duration_s,
@@ -172,6 +171,12 @@ def explain(
         times_s=window.times_s,
         clip_format=trained.clip_format,
     )
+
+
+def ablate(predictor: Predictor, window: Window) -> Ablation:
+    """A window's answers with modalities taken away, read as the predictor reads them."""
+    streams = predictor.inputs([window])
+    return Ablation(predictor.network, streams, temperature=predictor.temperature)
 
 
 def _only_if_there(stream: str, heat: np.ndarray, window: Window) -> np.ndarray:

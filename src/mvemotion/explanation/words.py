@@ -9,7 +9,9 @@ from mvemotion.explanation.windows import WindowExplanation
 from mvemotion.specs import SAMPLE_RATES_HZ, STREAMS
 from mvemotion.timeline import Timeline
 
+MOST_TOLD = 12  # stretches
 NO_BREAK = "\N{NO-BREAK SPACE}"
+NOWHERE = "nowhere"
 ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "centre", "right")
 
 
@@ -40,11 +42,19 @@ def shares(timeline: Timeline) -> str:
     return ", ".join(f"{emotion} in {count}" for emotion, count in counts.most_common())
 
 
+def curves(stretches: list[tuple[str, float, float]]) -> str:
+    """The answers one after another; not all, if there are more than one would listen to."""
+    if len(stretches) > MOST_TOLD:
+        return f"Curves of six emotions, {len(stretches)} stretches; the table has every window."
+    told = [f"{name or 'no answer'} from {span(start, stop)} s" for name, start, stop in stretches]
+    return f"Curves: {'; '.join(told)}."
+
+
 def strongest(found: WindowExplanation, stream: str) -> str:
     """Where a stream's map is strongest: ``"12.8 s, upper left"`` or ``"41.2 s, 1,200 Hz"``."""
     heat = found.maps[stream]
     if not heat.any():
-        return "nowhere"
+        return NOWHERE
     place = np.unravel_index(heat.argmax(), heat.shape)
     if STREAMS[stream].modality == "music":
         return _heard(found, stream, place)
@@ -71,6 +81,8 @@ def describe(found: WindowExplanation, modality: str) -> str:
     else:
         times_s = found.times_s[modality]
         shown = f"Frames of the {modality} from {span(times_s.min(), times_s.max())} s"
+    if set(places.values()) == {NOWHERE}:
+        return f"{shown}; nothing in it raised {found.emotion}."
     where = "; ".join(
         f"{name.replace('_', ', ')}: {place}" if len(places) > 1 else place
         for name, place in places.items()

@@ -9,7 +9,7 @@ from matplotlib.colors import TwoSlopeNorm, to_rgb
 from mvemotion.figures.style import EMOTION_COLOURS, OURS, PAPER
 from mvemotion.specs import EMOTIONS
 
-PICTURE_PLACE = (-0.62, 0.08, 0.36, 0.84)  # left of a clip's bars, in their axes' units
+PICTURE_PLACE = (-0.68, 0.08, 0.36, 0.84)  # left of a clip's bars, in their axes' units
 
 
 def plot_outputs_of_clip(
