@@ -74,6 +74,7 @@ class Movie:
     width: int = 96
     draw: Callable[[int, int, int], np.ndarray] = barcode
     video_start_s: float = 0.0
+    audio_start_s: float = 0.0
     codec: str = "libx264"
     group: int = 12  # pictures from one keyframe to the next
     b_frames: int = 2
@@ -107,6 +108,18 @@ def turn(path: Path) -> None:
     turned = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
     place = content.index(upright, content.index(b"tkhd"))  # the video track comes first
     path.write_bytes(content[:place] + turned + content[place + len(turned) :])
+
+
+def write_bare(path: Path, movie: Movie) -> Path:
+    """Write H.264 without a container, so that nothing says when a picture is shown."""
+    source = write_movie(path.with_suffix(".mp4"), movie)
+    with av.open(str(source)) as given, av.open(str(path), "w", format="h264") as made:
+        stream = made.add_stream_from_template(given.streams.video[0])
+        for packet in given.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                made.mux(packet)
+    return path
 
 
 def damage_packet(path: Path, number: int) -> None:
@@ -173,7 +186,8 @@ def _audio_packets(stream, movie: Movie) -> list[av.Packet]:
     for start in range(0, sound.shape[1], 1024):
         chunk = np.ascontiguousarray(sound[:, start : start + 1024])
         frame = av.AudioFrame.from_ndarray(chunk, format="fltp", layout=LAYOUTS[movie.channels])
-        frame.sample_rate, frame.pts = movie.audio_rate_hz, start
+        frame.sample_rate = movie.audio_rate_hz
+        frame.pts = start + round(movie.audio_start_s * movie.audio_rate_hz)
         frame.time_base = Fraction(1, movie.audio_rate_hz)
         packets += stream.encode(frame)
     return packets + stream.encode(None)

@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 import torch
 
-from media_files import Movie, face_picture, tones, turn, write_movie
+from media_files import Movie, face_picture, tones, turn, write_bare, write_movie
 from mvemotion.errors import ClipError
 from mvemotion.files import write_text
 from mvemotion.networks import create_network
@@ -107,6 +107,10 @@ def three_hours(path: Path) -> None:
     remux(source, path, seconds=3 * 3600.0)
 
 
+def bare(path: Path) -> None:
+    write_bare(path, Movie(seconds=4.0, has_audio=False, b_frames=0, draw=face_picture))
+
+
 def with_cover(path: Path) -> None:
     """Sound with a picture attached, as music files have it."""
     with av.open(str(path), "w") as container:
@@ -143,6 +147,12 @@ CASES = (
         "mp4",
         movie(seconds=3.0, audio_s=4.0, video_start_s=1.0),
     ),
+    Case(
+        "sound that begins a second late",
+        "mp4",
+        movie(audio_s=3.0, audio_start_s=1.0),
+    ),
+    Case("sound that begins three seconds late", "mkv", movie(audio_s=1.0, audio_start_s=3.0)),
     Case("a single picture", "mp4", movie(seconds=0.04, audio_s=4.0)),
     Case("half a second", "mp4", movie(seconds=0.5)),
     Case("odd sizes, 161 x 91 pixels", "mkv", movie(width=161, height=91, pixels="yuv444p")),
@@ -154,11 +164,17 @@ CASES = (
         movie(codec="libvpx-vp9", audio_codec="libopus", audio_rate_hz=48_000),
     ),
     Case(
+        "AV1 and FLAC in Matroska",
+        "mkv",
+        movie(codec="libsvtav1", audio_codec="flac", b_frames=0),
+    ),
+    Case(
         "MPEG-4 and MP3 in AVI", "avi", movie(codec="mpeg4", audio_codec="libmp3lame", b_frames=0)
     ),
     Case("Matroska", "mkv", movie()),
     Case("QuickTime", "mov", movie()),
     Case("MPEG transport stream that begins at one hour", "ts", later),
+    Case("bare H.264, which has no times", "h264", bare),
     Case("three hours of sound", "m4a", three_hours),
     Case("MP4 cut in the middle", "mp4", cut),
     Case("Matroska cut in the middle", "mkv", cut),

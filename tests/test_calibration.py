@@ -8,6 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 from scipy.special import softmax
 
+from media_files import Movie, write_movie
 from mvemotion.calibration import (
     calibration_scores,
     fit_temperature,
@@ -18,9 +19,13 @@ from mvemotion.cli import main
 from mvemotion.data.store import Store
 from mvemotion.errors import DataError
 from mvemotion.figures import plot_reliability
+from mvemotion.files import read_json
+from mvemotion.prediction import predict
 from mvemotion.runs import TrainingConfig
+from mvemotion.specs import EMOTIONS
 from mvemotion.statistics import accuracy_interval
 from mvemotion.temperature import calibrate, read_temperature
+from mvemotion.timeline import Timeline
 from mvemotion.training import train
 from stores import make_store
 
@@ -122,6 +127,27 @@ def test_a_temperature_is_fitted_kept_and_used(run, tmp_path, capsys):
     assert (run / "reliability.png").exists()
     scored = json.loads((run / "test" / "metrics.json").read_text())["calibration"]
     assert scored == pytest.approx(found["splits"]["test"]["before"])
+
+
+def test_a_calibrated_prediction_is_the_same_answer_at_the_fitted_temperature(run, tmp_path):
+    calibrate(run, Store(run.parent / "store"), run, device="cpu")
+    song = write_movie(tmp_path / "song.m4a", Movie(seconds=2.0, has_video=False))
+    logits = predict(song, run, device="cpu").logits
+    options = ["--weights", str(run), "--out", str(tmp_path), "--formats", "json"]
+    assert main(["predict", str(song), *options, "--device", "cpu", "--calibrated"]) == 0
+    told = read_json(tmp_path / "song.timeline.json")
+    assert told["temperature"] == read_temperature(run) != 1
+    found = [[window[f"p_{emotion}"] for emotion in EMOTIONS] for window in told["windows"]]
+    expected = softmax(logits / told["temperature"], axis=1)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert np.abs(expected - softmax(logits, axis=1)).max() > 1e-3
+
+
+def test_who_is_too_unsure_to_answer_is_decided_at_the_temperature():
+    facts = {"source": "", "network": "", "duration_s": 30.0, "window_s": 30.0, "notes": ("",)}
+    facts |= {"starts_s": np.zeros(1), "logits": np.array([[2.0, 0, 0, 0, 0, 0]])}
+    assert Timeline(**facts, abstain_below=0.5).emotions == ("Excited",)
+    assert Timeline(**facts, abstain_below=0.5, temperature=3.0).emotions == ("uncertain",)
 
 
 def test_a_temperature_of_other_weights_is_refused(run):

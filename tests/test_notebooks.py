@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import mvemotion
+from mvemotion.census import count_parts
 from mvemotion.claims import list_claims
 from mvemotion.media.sampling import frame_indices
 from mvemotion.paths import notebooks_dir, replication_file
@@ -220,9 +221,13 @@ def test_its_numbers_are_those_of_the_package_today(path):
     mistaken = pd.Series(best.matrix.sum(axis=0) - best.matrix.diagonal(), index=EMOTIONS)
     claims = pd.DataFrame([(one.kind, one.tier) for one in list_claims()], columns=["kind", "tier"])
     tiers = pd.crosstab(claims["kind"], claims["tier"], margins=True, margins_name="all")
+    smallest = sum(part.parameters for part in count_parts("video_a2+music_a2+face_a2"))
+    exchanges = [p.parameters for p in count_parts("video_a3_mmtm") if p.kind == "MMTM"]
     expected = {
+        "00": f"{smallest} parameters",
         "01": table_1.to_string(index=False),
         "02": " ".join(map(str, frame_indices(64, 8))),
+        "03": str(exchanges),
         **{name: networks_table(table).to_string() for name, table in TABLES.items()},
         "09": confused_pairs(best.matrix).head(6).to_string(index=False),
         "10": mistaken.to_string(),

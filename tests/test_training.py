@@ -16,7 +16,14 @@ from safetensors.torch import load_file, save_file
 from mvemotion.data.batches import ClipDataset, InputPipeline, balanced_batches
 from mvemotion.errors import DataError, DivergedError, InputError
 from mvemotion.files import read_json, write_json
-from mvemotion.runs import TrainingConfig, is_complete, load_weights, save_weights
+from mvemotion.networks import create_network
+from mvemotion.runs import (
+    TrainedNetwork,
+    TrainingConfig,
+    is_complete,
+    load_weights,
+    save_weights,
+)
 from mvemotion.specs import alternative, find_network
 from mvemotion.training import augment_music, best_epoch, input_pipeline, train, training_clips
 from stores import TINY, make_store
@@ -336,7 +343,7 @@ def test_a_file_that_is_not_a_weights_file_is_refused(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory):
+def saved(tmp_path_factory):
     """A weights file: its metadata and its tensors."""
     path = tmp_path_factory.mktemp("weights") / "weights.safetensors"
     trained = TrainedNetwork(create_network("music_a2"), "music_a2", TINY, "train", {})
@@ -348,7 +355,10 @@ def weights(tmp_path_factory):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"emotions": '["Joy", "Anger"]'}, r"classes \['Joy', 'Anger'\]; \['Excited', .*this order"),
+        (
+            {"emotions": '["Joy", "Anger"]'},
+            r"classes \['Joy', 'Anger'\]; \['Excited', .*this order",
+        ),
         ({"network": "music_a9"}, r"file\.safetensors: .*not one of the .* closest: music_a"),
         ({"network": "music_a3"}, r"not fit music_a3: lacks .* and \d+ more; .*head\.weight is"),
         ({"clip_format": '{"fps": 25}'}, r"file\.safetensors: .*argument 'fps'"),
@@ -357,8 +367,8 @@ def weights(tmp_path_factory):
         ({"statistics": "{"}, r"file\.safetensors: metadata .*take the version that saved"),
     ],
 )
-def test_weights_whose_metadata_do_not_fit_are_refused(weights, changes, message, tmp_path):
-    metadata, tensors = weights
+def test_weights_whose_metadata_do_not_fit_are_refused(saved, changes, message, tmp_path):
+    metadata, tensors = saved
     save_file(tensors, tmp_path / "file.safetensors", metadata | changes)
     with pytest.raises(DataError, match=message):
         load_weights(tmp_path / "file.safetensors")
@@ -373,8 +383,8 @@ def test_weights_whose_metadata_do_not_fit_are_refused(weights, changes, message
     ],
     ids=["lacking", "surplus", "of another shape"],
 )
-def test_weights_whose_tensors_do_not_fit_are_refused(weights, change, message, tmp_path):
-    metadata, tensors = weights
+def test_weights_whose_tensors_do_not_fit_are_refused(saved, change, message, tmp_path):
+    metadata, tensors = saved
     rest = {name: tensor for name, tensor in tensors.items() if name != "head.bias"}
     path = tmp_path / "file.safetensors"
     save_file(rest | change(tensors["head.bias"]), path, metadata)
@@ -382,10 +392,10 @@ def test_weights_whose_tensors_do_not_fit_are_refused(weights, change, message, 
         load_weights(path)
 
 
-def test_metadata_that_another_program_wrote_are_refused(weights, tmp_path):
+def test_metadata_that_another_program_wrote_are_refused(saved, tmp_path):
     path = tmp_path / "file.safetensors"
-    save_file(weights[1], path, {"format": "pt"})
-    with pytest.raises(DataError, match="lacks .*'clip_format'.* not saved by mvemotion"):
+    save_file(saved[1], path, {"format": "pt"})
+    with pytest.raises(DataError, match=r"lacks .*'clip_format'.* not saved by mvemotion"):
         load_weights(path)
 
 

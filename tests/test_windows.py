@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from media_files import Movie, damage_packet, read_barcode, turn, write_movie
+from media_files import Movie, damage_packet, read_barcode, turn, write_bare, write_movie
 from mvemotion.errors import ClipError
 from mvemotion.media.container import open_recording
 from mvemotion.media.sampling import frame_indices
@@ -115,6 +115,44 @@ def test_sound_that_ends_early_leaves_windows_without(tmp_path):
     path = write_movie(tmp_path / "long.mp4", Movie(seconds=8.0, audio_s=3.0))
     lengths = [len(excerpt.waveform) / 44_100 for excerpt in read(path, [0.0, 2.0, 6.0])]
     assert lengths == [pytest.approx(2.25), pytest.approx(1.0, abs=0.05), 0.0]
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+def test_sound_that_begins_late_keeps_its_time(tmp_path, suffix):
+    movie = Movie(seconds=8.0, audio_s=4.5, audio_start_s=3.5)
+    windows = read(write_movie(tmp_path / f"late.{suffix}", movie), [0.0, 2.0, 3.5, 6.5])
+    assert len(windows[0].waveform) == 0
+    silent = windows[1].waveform[: round(1.45 * 44_100)]
+    heard = windows[1].waveform[round(1.6 * 44_100) :]
+    assert len(windows[1].waveform) == round(2.25 * 44_100)
+    assert np.abs(silent).max() < 0.01 < 0.2 < np.abs(heard).max()
+    assert np.abs(windows[2].waveform[4410:6615]).max() > 0.2
+    assert len(windows[3].waveform) / 44_100 == pytest.approx(1.5, abs=0.06)
+
+
+def test_a_clip_whose_sound_begins_late_is_its_first_window(tmp_path):
+    movie = Movie(seconds=4.0, audio_s=3.0, audio_start_s=1.0)
+    path = write_movie(tmp_path / "late.mp4", movie)
+    excerpt = read(path, [0.0])[0]
+    with open_recording(path, 2.0) as clip:
+        waveform = clip.audio.stretch(0, clip.audio.end)
+    np.testing.assert_array_equal(excerpt.waveform, waveform[: len(excerpt.waveform)])
+    assert np.abs(waveform[:42_000]).max() < 0.01
+
+
+def test_sound_a_trifle_late_is_taken_from_its_first_sample(tmp_path):
+    movie = Movie(seconds=4.0, audio_start_s=0.1)
+    path = write_movie(tmp_path / "prompt.mkv", movie)
+    with open_recording(path, 2.0) as clip:
+        assert clip.audio.start_s == pytest.approx(0.1, abs=0.03)
+        assert clip.audio.lead == 0
+
+
+def test_pictures_without_times_follow_at_the_rate_of_the_file(tmp_path):
+    path = write_bare(tmp_path / "bare.h264", Movie(seconds=4.0, has_audio=False, b_frames=0))
+    assert Recording(path, needed={"video"}).duration_s == pytest.approx(4.0)
+    excerpt = read(path, [2.0], needed={"video"})[0]
+    assert barcodes(excerpt) == expected_barcodes(50, 50)
 
 
 def test_duration_is_that_of_what_is_needed(tmp_path):

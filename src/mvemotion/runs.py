@@ -193,7 +193,8 @@ def _read_header(path: Path) -> tuple[dict[str, object], dict[str, list[int]]]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}
+            names = file.keys()
+            shapes = {name: file.get_slice(name).get_shape() for name in names}
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path}: not a safetensors file ({error})") from error
     missing = {"network", "emotions", "clip_format", "standardize", "statistics"} - set(metadata)

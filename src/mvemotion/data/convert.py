@@ -78,9 +78,9 @@ def convert_clip(path: Path, options: Options) -> tuple[dict[str, np.ndarray], d
 
 
 def _convert(recording: Recording, options: Options) -> tuple[dict, dict]:
-    clip_format = options.clip_format
-    waveform, rate_hz = recording.audio.waveform, recording.audio.sample_rate_hz
-    arrays = music_arrays(waveform, rate_hz, clip_format)
+    clip_format, audio = options.clip_format, recording.audio
+    fit_duration(audio.waveform, audio.sample_rate_hz, clip_format.duration_s)  # heard, not awaited
+    arrays = music_arrays(audio.stretch(0, audio.end), audio.sample_rate_hz, clip_format)
     _check_span(recording.video, clip_format)
     bars = _bars(recording.video) if options.crop_bars else Bars()
     pictures, searched = _pictures(recording.video, options, bars)

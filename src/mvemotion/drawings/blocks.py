@@ -14,7 +14,7 @@ from mvemotion.specs import C3D, Branch, Network, find_network
 SIZE = (10.6, 3.92)  # inches, as all sizes here
 BOX = (1.2, 1.22)
 MAIN, SKIP, RAIL = 1.36, 3.1, 0.5  # heights: the two ways through the block, and x above them
-X_AT, FIRST = 0.42, 0.95  # where x enters, and the left edge of conv_x
+X_AT, FIRST = 0.5, 0.95  # where x enters, and the left edge of conv_x
 STEP = 1.85  # from one convolution of the main way to the next
 JOIN = 0.31  # from a convolution to the concatenation behind it
 SUM_AT = 7.55
@@ -112,9 +112,10 @@ def _draw_title(ax: Axes, view: _View) -> None:
 
 def _draw_main(ax: Axes, view: _View) -> None:
     """x through conv_x, conv_y and conv_z; x joins what each of them gives."""
-    g.write(ax, X_AT - 0.16, MAIN, "x", size_pt=11, weight="bold", role="value")
+    g.write(ax, X_AT - 0.18, MAIN, "x", size_pt=11, weight="bold", role="value")
     channels = view.convolution("x").inputs
-    g.write(ax, X_AT - 0.16, MAIN + 0.22, f"{channels} ch.", size_pt=SMALL_PT, role="channels")
+    words = f"{channels} ch."
+    g.write(ax, X_AT - 0.06, MAIN + 0.22, words, size_pt=SMALL_PT, ha="right", role="channels")
     left = FIRST
     g.line(ax, (X_AT, MAIN), (left, MAIN), colour=view.colour)
     for letter, value in zip("xyz", "abd", strict=True):

@@ -109,6 +109,7 @@ def _number(ax: Axes, extent, whole, numbers: str, colour: str) -> None:
     where = {"ha": "right" if is_clipped else "center", "va": "bottom" if has_room else "top"}
     offset = (-2 * is_clipped, 0 if has_room else -1)
     style = {"textcoords": "offset points", "fontsize": 8, "color": colour}
+    style["bbox"] = {"fc": "white", "alpha": 0.6, "lw": 0, "pad": 0.5}
     ax.annotate(numbers, (x, size / 2 + high / 2), offset, **where, **style)
 
 

@@ -15,6 +15,7 @@ from mvemotion.media.video import VideoTrack
 # Streams are interleaved in a file; once one of them is this far past the end of the clip, what is
 # still missing of the other will not come.
 INTERLEAVING_S = 10.0
+LATE_S = 0.2  # sound that begins later than this after the recording keeps its time (assumption 9)
 AUDIO_MARGIN_S = 0.25  # beyond the clip's end, so that the resampling filter has its right half
 
 
@@ -24,9 +25,11 @@ class AudioTrack:
 
     stream: av.AudioStream
     limit_s: float
+    origin_s: float = 0.0  # when the recording begins
     start_s: float = np.nan
     sample_rate_hz: int = 0
     samples: int = 0
+    dropped: int = 0
     damaged_packets: int = 0
     chunks: list[np.ndarray] = field(default_factory=list)
 
@@ -35,17 +38,35 @@ class AudioTrack:
         """Whether `limit_s` seconds have been decoded."""
         return bool(self.samples) and self.samples >= self.limit_s * self.sample_rate_hz
 
-    def drop(self, samples: int) -> int:
-        """Forget whole decoded frames among the oldest `samples`; how many samples were dropped."""
-        dropped = 0
-        while self.chunks and dropped + len(self.chunks[0]) <= samples:
-            dropped += len(self.chunks.pop(0))
-        return dropped
+    @property
+    def lead(self) -> int:
+        """Samples of silence before the first one, where the sound begins late; else 0."""
+        late_s = self.start_s - self.origin_s
+        return round(late_s * self.sample_rate_hz) if late_s > LATE_S else 0
+
+    @property
+    def end(self) -> int:
+        """Samples from the recording's start to the last one decoded; 0 before there is one."""
+        return self.samples and self.lead + self.samples
 
     @property
     def waveform(self) -> np.ndarray:
-        """Mono samples, float32 (N,), neither clipped nor normalised."""
+        """Mono samples as decoded, float32 (N,), neither clipped nor normalised."""
         return np.concatenate(self.chunks) if self.chunks else np.zeros(0, np.float32)
+
+    def stretch(self, first: int, count: int) -> np.ndarray:
+        """`count` samples from this one of the recording on; fewer where the sound has ended.
+
+        Before sound that begins late there is silence; a stretch of nothing else is empty.
+        """
+        begin = first - self.lead - self.dropped
+        sound = self.waveform[max(begin, 0) : max(begin + count, 0)]
+        return np.pad(sound, (max(-begin, 0), 0)) if len(sound) else sound
+
+    def forget(self, end: int) -> None:
+        """Drop whole decoded frames that end before this sample of the recording."""
+        while self.chunks and self.lead + self.dropped + len(self.chunks[0]) <= end:
+            self.dropped += len(self.chunks.pop(0))
 
     def feed(self, packet: av.Packet | None) -> None:
         """Decode one packet (None: what the decoder still holds), unless there is enough."""
@@ -60,7 +81,7 @@ class AudioTrack:
             self._append(frame)
 
     def _append(self, frame: av.AudioFrame) -> None:
-        if not self.chunks:
+        if not self.samples:
             self.sample_rate_hz = frame.sample_rate
             self.start_s = frame.time if frame.time is not None else np.nan
         if frame.sample_rate != self.sample_rate_hz:
@@ -131,7 +152,7 @@ def _demux(container: av.container.InputContainer, duration_s: float) -> Recordi
     audio_stream, video_stream = streams["audio"], streams["video"]
     start_s = (container.start_time or 0) / av.time_base
     end_s = start_s + duration_s
-    audio = AudioTrack(audio_stream, duration_s + AUDIO_MARGIN_S)
+    audio = AudioTrack(audio_stream, duration_s + AUDIO_MARGIN_S, start_s)
     packets = []
     for packet, time_s in timed_packets(container, audio_stream, video_stream):
         if packet.stream is audio_stream:

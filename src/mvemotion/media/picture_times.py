@@ -152,7 +152,8 @@ def times_by_decoding(packets: Iterable[av.Packet], stream: av.VideoStream) -> P
     """Display times of all pictures that decode, found by decoding them."""
     codec, times_s = stream.codec_context, []
     codec.thread_type = "NONE"
-    step_s = float(1 / (codec.framerate or 25))  # only for containers without times
+    rate = stream.average_rate or codec.framerate or 25  # the codec's own may be its clock's
+    step_s = float(1 / rate)  # only for containers without times
     decoder = PlainDecoder(codec)
     for packet in chain(packets, [None]):
         for index, frame in decoder.feed(packet):

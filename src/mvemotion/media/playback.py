@@ -39,7 +39,7 @@ def render_film(path: Path, frames: np.ndarray, *, sample_rate_hz: int, duration
     """
     with open_recording(path, duration_s) as recording:
         audio = recording.audio
-        waveform = resample(audio.waveform, audio.sample_rate_hz, sample_rate_hz)
+        waveform = resample(audio.stretch(0, audio.end), audio.sample_rate_hz, sample_rate_hz)
     waveform = waveform[: int(duration_s * sample_rate_hz)]
     interval = Fraction(len(waveform), sample_rate_hz * frames.shape[2])
     file = BytesIO()

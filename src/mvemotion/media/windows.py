@@ -161,14 +161,13 @@ class _Reader:
         self._kept: dict[str, dict[int, object]] = {kind: {} for kind in converters}
         self._wanted: dict[str, set[int]] = {kind: set() for kind in converters}
         self._audio: AudioTrack | None = None
-        self._samples_dropped = 0
 
     def read(self, pending: deque[float]) -> Iterator[Excerpt]:
         self._want(pending)
         with open_container(self._recording.path) as container:
             streams = self._recording._find_streams(container)
             if "audio" in streams:
-                self._audio = AudioTrack(streams["audio"], np.inf)
+                self._audio = AudioTrack(streams["audio"], np.inf, self._recording._origin_s)
             for time_s in self._feed(container, streams):
                 while pending and self._is_complete(pending[0], time_s):
                     yield self._excerpt(pending.popleft())
@@ -239,7 +238,7 @@ class _Reader:
 
     def _has_samples_until(self, time_s: float) -> bool:
         track = self._audio
-        return bool(track.samples) and track.samples >= time_s * track.sample_rate_hz
+        return bool(track.samples) and track.end >= time_s * track.sample_rate_hz
 
     def _excerpt(self, start_s: float) -> Excerpt:
         first, end = self._span(start_s)
@@ -259,9 +258,8 @@ class _Reader:
         if not self._audio or not self._audio.samples:
             return np.zeros(0, np.float32)
         rate_hz = self._audio.sample_rate_hz
-        first = round(start_s * rate_hz) - self._samples_dropped
         count = round((self._length_s + AUDIO_MARGIN_S) * rate_hz)
-        return self._audio.waveform[first : first + count]
+        return self._audio.stretch(round(start_s * rate_hz), count)
 
     def _forget(self, pending: deque[float]) -> None:
         """Drop what no pending window needs."""
@@ -271,6 +269,5 @@ class _Reader:
         for kept in self._kept.values():
             for index in [index for index in kept if index < first]:
                 del kept[index]
-        if self._audio and self._audio.chunks:
-            needed = round(pending[0] * self._audio.sample_rate_hz)
-            self._samples_dropped += self._audio.drop(needed - self._samples_dropped)
+        if self._audio:
+            self._audio.forget(round(pending[0] * self._audio.sample_rate_hz))
