@@ -2,11 +2,12 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import nbformat
@@ -73,7 +74,9 @@ def serving(folder: Path, environment: dict[str, str]):
     command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"]
     command += [f"--port={port}", *(f"--{name}={value}" for name, value in options.items())]
     with (folder / "server.log").open("w") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        server = subprocess.Popen(
+            command, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
         try:
             address = f"http://127.0.0.1:{port}"
             wait_until(lambda: server.poll() is not None or answers(address))
@@ -81,7 +84,10 @@ def serving(folder: Path, environment: dict[str, str]):
             yield address
         finally:
             server.terminate()  # ends its kernels, too
-            server.wait(60)
+            with suppress(subprocess.TimeoutExpired):
+                server.wait(30)
+            with suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGKILL)
 
 
 def answers(address: str) -> bool:
@@ -142,8 +148,9 @@ def failures(folder: Path) -> list[str]:
 
 
 def state(url: str) -> str:
-    """The kernel's; empty as long as there is none."""
-    kernels = requests.get(f"{url}/api/kernels", timeout=30).json()
+    """The kernel's; empty as long as there is none (the server fails while it makes one)."""
+    answer = requests.get(f"{url}/api/kernels", timeout=30)
+    kernels = answer.json() if answer.ok else []
     return kernels[0]["execution_state"] if kernels else ""
 
 

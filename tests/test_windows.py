@@ -195,4 +195,5 @@ def test_memory_does_not_grow_with_length(tmp_path):
         tracemalloc.stop()
         return found
 
+    peak(4)  # pays for what is made on first use
     assert peak(40) < 1.3 * peak(10)

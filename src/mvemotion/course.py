@@ -22,12 +22,15 @@ class Lesson:
         Those whose networks have to be trained before.
     products : tuple of str
         Files that it leaves in the results folder.
+    is_last : bool
+        Whether it sums up what the others have left.
     """
 
     name: str
     answers: tuple[str, ...] = ()
     tables: tuple[int, ...] = ()
     products: tuple[str, ...] = ()
+    is_last: bool = False
 
     @property
     def source(self) -> Path:
@@ -56,10 +59,26 @@ LESSONS = (
         NETWORK_TABLES,
         ("figures/figure_5.png", "figures/figure_6.png", "figures/roc.png"),
     ),
-    Lesson("10_class_correlation", ("table7",), NETWORK_TABLES),
-    Lesson("11_emotion_timeline", ("figure7",)),
-    Lesson("12_past_studies", ("table8",), NETWORK_TABLES),
-    Lesson("13_replication_report", (), NETWORK_TABLES),
+    Lesson(
+        "10_class_correlation",
+        ("table7",),
+        NETWORK_TABLES,
+        ("tables/table_7.csv", "figures/table_7.png", "figures/class_correlation.png"),
+    ),
+    Lesson("11_emotion_timeline", ("figure7",), (), ("figures/figure_7.png",)),
+    Lesson(
+        "12_past_studies",
+        ("table8",),
+        NETWORK_TABLES,
+        ("tables/table_8.csv", "figures/table_8.png"),
+    ),
+    Lesson(
+        "13_replication_report",
+        (),
+        NETWORK_TABLES,
+        ("ledger.csv", "ledger.md", "figures/claims.png"),
+        is_last=True,
+    ),
 )
 
 

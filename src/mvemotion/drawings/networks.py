@@ -142,8 +142,9 @@ def _draw_title(ax: Axes, plan: Plan) -> None:
     g.write(ax, MARGIN, 0.29, f"{place}: {spec.label}", color=g.FAINT, **left)
     g.write(ax, right, 0.1, f"{total:,} parameters", ha="right", role="total", weight="bold")
     words = show_gflop(flops)
-    if spec.known == "open":
-        words += f"; the paper prints {published_parameters()[spec.id]:,} parameters"
+    printed = published_parameters().get(spec.id)
+    if spec.known == "open" and printed:
+        words += f"; the paper prints {printed:,} parameters"
     g.write(ax, right, 0.29, words, ha="right", role="total", color=g.FAINT)
 
 

@@ -23,8 +23,14 @@ def plot_reliability(table: pd.DataFrame, *, ax: Axes, title: str = "") -> Axes:
     accuracy = table["accuracy"].to_numpy()
     bounds = np.abs(table[["accuracy_low", "accuracy_high"]].to_numpy().T - accuracy)
     style = {"color": OURS, "marker": "o", "ms": 4, "lw": 1.2, "capsize": 2}
-    ax.errorbar(table["confidence"], accuracy, yerr=bounds, label="found, with 95 %", **style)
+    ax.errorbar(
+        table["confidence"],
+        accuracy,
+        yerr=bounds,
+        label="found, 95 % interval; clips above",
+        **style,
+    )
     for place, count in zip(table["confidence"], table["n"], strict=True):
         ax.annotate(f"{count}", (place, 1.05), ha="center", fontsize=7, color=PAPER)
-    ax.legend(loc="lower right")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, frameon=False, fontsize=8)
     return ax

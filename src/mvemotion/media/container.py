@@ -61,7 +61,7 @@ class AudioTrack:
         """
         begin = first - self.lead - self.dropped
         sound = self.waveform[max(begin, 0) : max(begin + count, 0)]
-        return np.pad(sound, (max(-begin, 0), 0)) if len(sound) else sound
+        return np.pad(sound, (-begin, 0)) if begin < 0 < len(sound) else sound
 
     def forget(self, end: int) -> None:
         """Drop whole decoded frames that end before this sample of the recording."""

@@ -65,7 +65,7 @@ def make_plan(
         if row not in left_out
         for number in range(seed, seed + seeds)
     }
-    return {
+    plan = {
         "python": sys.executable,
         "threads": threads,
         "workspace": {
@@ -81,6 +81,10 @@ def make_plan(
         "notebooks": {x.name: _notebook(x, workspace, runs, seed) for x in lessons},
         "left_out": left_out,
     }
+    others = [notebook_mark(lesson.name) for lesson in lessons if not lesson.is_last]
+    for lesson in (lesson for lesson in lessons if lesson.is_last):
+        plan["notebooks"][lesson.name]["needs"] += others
+    return plan
 
 
 def write_plan(plan: dict, root: Path) -> Path:
