@@ -68,7 +68,6 @@ def serving(folder: Path, environment: dict[str, str]):
         "ServerApp.token": "",
         "ServerApp.password": "",
         "ServerApp.port_retries": 0,
-        "LabApp.news_url": None,
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
     }
     command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"]

@@ -18,7 +18,7 @@ from mvemotion.specs import ClipFormat
 LEVELS_DB = (-60.0, 40.0)  # one scale for all, else a quiet clip would look like a loud one
 SHOWN = 6  # frames
 SLIDERS = {  # factor: what its slider says
-    "tempo_bpm": "tempo (beats a minute)",
+    "tempo_bpm": "tempo (bpm)",
     "loudness_db": "loudness (dB)",
     "pitch_midi": "pitch (MIDI)",
     "dissonance": "dissonance",
@@ -71,7 +71,7 @@ def explore_factors(factors: Factors, *, clip_format: ClipFormat) -> None:
         display(Audio(sound, rate=SAMPLE_RATE_HZ, normalize=False))  # loudness is to be heard
 
     grid = widgets.GridBox(
-        list(controls.values()), layout={"grid_template_columns": "repeat(2, 26em)"}
+        list(controls.values()), layout={"grid_template_columns": "repeat(2, 31em)"}
     )
     display(widgets.VBox([grid, widgets.interactive_output(draw, controls)]))
 
@@ -87,8 +87,12 @@ def _slider(name: str, value: float) -> widgets.Widget:
     """Over the scale that clips are drawn from; it acts when it is let go."""
     rule = RULES[name]
     options = {"min": rule.low, "max": rule.high, "value": value, "continuous_update": False}
-    look = {"description": SLIDERS[name], "style": {"description_width": "11em"}}
+    look = {
+        "description": SLIDERS[name],
+        "layout": {"width": "30em"},
+        "style": {"description_width": "8em"},
+    }
     if isinstance(value, int):
         return widgets.IntSlider(**options, **look)
     step = 1.0 if rule.high - rule.low > 10 else 0.05
-    return widgets.FloatSlider(**options, **look, step=step, readout_format=".4g")
+    return widgets.FloatSlider(**options, **look, step=step, readout_format=".3g")
