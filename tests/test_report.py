@@ -362,13 +362,25 @@ def test_a_build_that_fails_leaves_the_old_report(tmp_path):
     (root / "figures").mkdir(parents=True)
     index = build_report(root, out, tier0=tier0_folder())
     old = index.read_text()
-    broken = nbformat.v4.new_markdown_cell("# One\n\n```{no-such-directive}\n```")
-    write_text(root / "notebooks" / "01_x.ipynb", nbformat.writes(_only(broken)))
-    with pytest.raises(DataError, match=r"notebooks/01_x\.ipynb.*no-such-directive"):
+    write_text(root / "notebooks" / "01_x.ipynb", "not JSON")
+    with pytest.raises(DataError, match=r"01_x\.ipynb: no notebook"):
         build_report(root, out, tier0=tier0_folder())
     assert index.read_text() == old
     assert json.loads((out / "report.json").read_text())["profile"] == "results"
     assert {path.name for path in tmp_path.iterdir()} == {"results", "out", ".out.lock"}
+
+
+@pytest.mark.slow
+def test_what_sphinx_warns_of_is_told_and_stops_nothing(tmp_path, capsys):
+    root = tmp_path / "results"
+    untitled = nbformat.v4.new_markdown_cell("A ```{no-such-directive}```\n\n```{nor-this}\n```")
+    write_text(root / "notebooks" / "01_x.ipynb", nbformat.writes(_only(untitled)))
+    index = build_report(root, tier0=tier0_folder())
+    warnings = capsys.readouterr().err.splitlines()
+    assert "notebooks/01_x.ipynb" in warnings[1]
+    assert all("nor-this" in line for line in warnings[1:])
+    page = BeautifulSoup((index.parent / "notebooks" / "01_x.html").read_text(), "html.parser")
+    assert page.h1.text.startswith("01_x")
 
 
 @pytest.mark.slow
@@ -384,10 +396,11 @@ def test_what_a_killed_build_set_aside_is_put_back(tmp_path):
 
 
 @pytest.mark.slow
-def test_two_builds_differ_in_their_time_alone(tmp_path):
+def test_two_builds_differ_in_their_time_alone(tmp_path, capsys):
     sites = [tmp_path / name for name in ("one", "two")]
     for site in sites:
         build_report(results_folder(), site, tier0=tier0_folder())
+    assert "Sphinx" not in capsys.readouterr().err
     names = [sorted(p.relative_to(site) for p in site.rglob("*") if p.is_file()) for site in sites]
     assert names[0] == names[1]
     differing = [

@@ -244,6 +244,8 @@ def _write_notebooks(found: ResultsFolder, source: Path) -> list[dict]:
         title, question = title_and_question(notebook)
         facts = run_facts(notebook) | {"name": name, "title": title or name, "question": question}
         lessons.append(facts | {"is_failed": path in found.failed_notebooks})
+        if not title:  # a page needs one
+            notebook.cells.insert(0, nbformat.v4.new_markdown_cell(f"# {name}"))
         target = source / "notebooks" / f"{name}.ipynb"
         folder = os.path.dirname(name)
         near = {os.path.relpath(page, folder or ".") for page in pages}
