@@ -46,8 +46,13 @@ def _of_table(name: str, number: int) -> Lesson:
 LESSONS = (
     Lesson("00_start_here"),
     Lesson("01_dataset", ("table1",), (), ("audit/index.html", "figures/shortcuts.png")),
-    Lesson("02_preprocessing", ("figure1",)),
-    Lesson("03_networks", ("figure2", "figure3", "figure4")),
+    Lesson("02_preprocessing", ("figure1",), (), ("figures/figure_1.png",)),
+    Lesson(
+        "03_networks",
+        ("figure2", "figure3", "figure4"),
+        (),
+        ("figures/figure_2.png", "figures/figure_3.png", "figures/figure_4.png"),
+    ),
     _of_table("04_table2_face", 2),
     _of_table("05_table3_music", 3),
     _of_table("06_table4_video", 4),
