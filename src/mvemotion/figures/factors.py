@@ -1,13 +1,14 @@
 """Synthetic clips as networks get them, from factors that are set by hand or by sliders."""
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import ipywidgets as widgets
-import matplotlib.pyplot as plt
 import numpy as np
-from IPython.display import Audio, display
+from IPython.display import Audio
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from mvemotion.data.synthetic import RULES, Factors
 from mvemotion.data.synthetic.preview import preview
@@ -55,25 +56,39 @@ def plot_settings(
     return axes
 
 
-def explore_factors(factors: Factors, *, clip_format: ClipFormat) -> None:
+def explore_factors(factors: Factors, *, clip_format: ClipFormat) -> widgets.VBox:
     """Sliders for eight factors of a clip; what networks get of it follows, and its sound.
 
     On paper, or without a kernel behind them, they show nothing: `plot_settings` stands for them.
+    Picture and sound are widgets, not captured outputs: these can stop a notebook that is run
+    without anybody there, waiting for each other.
     """
     controls = {name: _slider(name, getattr(factors, name)) for name in SLIDERS}
+    picture = widgets.Image(format="png", layout={"max_width": "100%"})
+    player = widgets.Audio(format="wav", autoplay=False, loop=False)
 
-    def draw(**values) -> None:
-        changed = replace(factors, **values)
-        _, axes = plt.subplots(1, 2, figsize=(11, 2.2), width_ratios=(3, 2))
-        _plot_clip(preview(changed, clip_format), axes, clip_format.duration_s)
-        plt.show()
-        sound = render_sound(changed).mean(axis=1)
-        display(Audio(sound, rate=SAMPLE_RATE_HZ, normalize=False))  # loudness is to be heard
+    def update(_change=None) -> None:
+        changed = replace(factors, **{name: slider.value for name, slider in controls.items()})
+        picture.value = _draw_clip(changed, clip_format)
+        sound = render_sound(changed).mean(axis=1)  # its loudness is to be heard:
+        player.value = Audio(sound, rate=SAMPLE_RATE_HZ, normalize=False).data
 
-    grid = widgets.GridBox(
-        list(controls.values()), layout={"grid_template_columns": "repeat(2, 31em)"}
-    )
-    display(widgets.VBox([grid, widgets.interactive_output(draw, controls)]))
+    for slider in controls.values():
+        slider.observe(update, "value")
+    update()
+    layout = {"grid_template_columns": "repeat(2, 31em)"}
+    grid = widgets.GridBox(list(controls.values()), layout=layout)
+    return widgets.VBox([grid, picture, player])
+
+
+def _draw_clip(factors: Factors, clip_format: ClipFormat) -> bytes:
+    """As PNG."""
+    figure = Figure((11, 2.2), layout="constrained")
+    pair = figure.subplots(1, 2, width_ratios=(3, 2))
+    _plot_clip(preview(factors, clip_format), pair, clip_format.duration_s)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=90)
+    return content.getvalue()
 
 
 def _plot_clip(arrays: dict[str, np.ndarray], pair: Sequence[Axes], duration_s: float) -> None:
