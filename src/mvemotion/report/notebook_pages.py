@@ -35,11 +35,11 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
 
 
 def title_and_question(notebook: nbformat.NotebookNode) -> tuple[str, str]:
-    """The heading of the first cell, and the question in italics below it."""
+    """The heading of the first cell, and the question in italics below it, as plain words."""
     text = notebook.cells[0].source if notebook.cells else ""
     title = re.search(r"^# +(.+)$", text, re.M)
     question = re.search(r"^\*([^*\n][^\n]*)\*$", text, re.M)
-    return title[1].strip() if title else "", question[1].strip() if question else ""
+    return title[1].strip() if title else "", _plain(question[1]) if question else ""
 
 
 def run_facts(notebook: nbformat.NotebookNode) -> dict:
