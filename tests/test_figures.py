@@ -181,6 +181,7 @@ def table() -> pd.DataFrame:
             "accuracy_low": [0.1, 0.3, missing],
             "accuracy_high": [0.4, 0.7, missing],
             "n": pd.array([12, 12, None], dtype="Int64"),
+            "is_reference": [True, False, False],
         }
     )
 

@@ -9,6 +9,7 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
+from mvemotion.baselines import LABELS
 from mvemotion.claims.ledger import VERDICTS
 from mvemotion.errors import DataError, InputError
 from mvemotion.files import read_json, write_json, write_text
@@ -62,6 +63,21 @@ def test_every_row_of_a_table_stands_beside_the_papers_numbers(found, table):
         assert float(cells["accuracy"].paper) == pytest.approx(printed["Test Accuracy"], abs=5e-5)
         assert float(cells["auc"].paper) == printed["ROC AUC Score"]
         assert int(cells["parameters"].paper.replace(",", "")) == printed["Parameters"]
+
+
+def test_references_stand_above_the_papers_networks_with_a_reason_where_left_out(source, found):
+    table = page(source, "table-3").select_one("table.compared tbody")
+    rules = [row.text.strip() for row in table.select("tr.rule")]
+    assert rules == ["Reference, not in the paper", "The paper’s networks"]
+    rows = table.find_all("tr")
+    first, second = (rows.index(row) for row in table.select("tr.rule"))
+    assert [row.th.text for row in rows[first + 1 : second]] == list(LABELS.values())[:3]
+    assert "reference" not in str(rows[second + 1 :])
+    assert [cell.text for cell in rows[second - 1].find_all("td")][1::2][:3] == ["left out"] * 3
+    assert "own files lie is not known" in page(source, "table-3").select_one(".notes").text
+    assert all(not row.is_reference for row in network_rows(found, 4)[2:])
+    operations = {row.network: row.gflops for row in network_rows(found, 3)}
+    assert (operations["music_a0"], operations[""]) == ("19.9", "")
 
 
 def test_our_number_has_an_interval_a_verdict_and_its_run_as_origin(found):

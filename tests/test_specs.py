@@ -189,7 +189,7 @@ def test_c3d_pools_after_each_group():
 
 
 def test_an_unknown_id_is_refused_with_the_closest_ids():
-    with pytest.raises(InputError, match=r"'music_a1_es': not one of the 41 ids.*music_a1_se"):
+    with pytest.raises(InputError, match=r"'music_a1_es': not one of the 43 ids.*music_a1_se"):
         find_network("music_a1_es")
 
 

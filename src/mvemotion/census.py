@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from mvemotion.errors import InputError
 from mvemotion.networks import (
     C3DNetwork,
     DenseResidualNetwork,
@@ -21,7 +22,15 @@ from mvemotion.networks import (
     create_network,
 )
 from mvemotion.published import published_parameters, published_splits
-from mvemotion.specs import C3D, Network, find_network, list_networks, stream_shape
+from mvemotion.specs import (
+    C3D,
+    REFERENCE_NETWORKS,
+    Network,
+    TorchvisionArchitecture,
+    find_network,
+    list_networks,
+    stream_shape,
+)
 
 TITLES = {  # the paper's; Table 4 has lost its own and is worded like its neighbours
     2: "Test results using facial expression",
@@ -52,7 +61,8 @@ class CensusRow:
     trainable: int
     non_trainable: int
     gflops: float  # of one clip's forward pass at the paper's input size
-    status: str  # "exact", "open" (known not to come out), "added" (not printed) or "off"
+    # "exact", "open" (known not to come out), "added" (not printed), "off", or "reference"
+    status: str
 
 
 @dataclass(frozen=True)
@@ -123,7 +133,7 @@ def count_parts(network: str | Network) -> tuple[Part, ...]:
     Raises
     ------
     InputError
-        If there is no such id.
+        If there is no such id, or it is a reference network, which has other parts.
 
     Examples
     --------
@@ -132,6 +142,8 @@ def count_parts(network: str | Network) -> tuple[Part, ...]:
     """
     spec = find_network(network) if isinstance(network, str) else network
     is_c3d = spec.branches[0].architecture is C3D
+    if isinstance(spec.branches[0].architecture, TorchvisionArchitecture):
+        raise InputError(f"{spec.id}: has none of the paper's parts; name one of its networks")
     with torch.device("meta"):
         built = (C3DNetwork if is_c3d else DenseResidualNetwork)(spec).eval()
     count = _Counted(built)
@@ -142,6 +154,11 @@ def census() -> list[CensusRow]:
     """Build and count every network, in the paper's order, the like-for-like rows after it."""
     printed = published_parameters()
     return [_take(find_network(name), printed.get(name)) for name in list_networks()]
+
+
+def reference_census() -> list[CensusRow]:
+    """The same of the reference networks, which are not among the paper's."""
+    return [_take(spec, None) for spec in REFERENCE_NETWORKS]
 
 
 def failures(rows: Sequence[CensusRow]) -> list[str]:
@@ -176,6 +193,12 @@ def render(rows: Sequence[CensusRow]) -> str:
         for table in sorted({row.table for row in rows})
     ]
     return "\n\n".join([*blocks, summary(rows)])
+
+
+def render_references(rows: Sequence[CensusRow]) -> str:
+    """What `reference_census` returns as plain text: a block of its own."""
+    lines = [_line(COLUMNS), *(_line(_cells(row)) for row in rows)]
+    return "\n".join(["Reference, not in the paper", *lines])
 
 
 def summary(rows: Sequence[CensusRow]) -> str:
@@ -221,6 +244,8 @@ def _take(spec: Network, printed: int | None) -> CensusRow:
 
 
 def _status(spec: Network, total: int, difference: int | None) -> str:
+    if spec.known == "reference":
+        return "reference"
     if difference is None:
         return "added" if total == LIKE_FOR_LIKE_PARAMETERS[spec.id] else "off"
     if difference == 0:

@@ -23,6 +23,7 @@ from mvemotion.specs import (
     ClipFormat,
     Exchange,
     Network,
+    TorchvisionArchitecture,
     alternative,
     find_network,
     stream_shape,
@@ -104,6 +105,27 @@ class C3DNetwork(nn.Module):
         return self.head(self.dense(features.flatten(1)))
 
 
+class TorchvisionNetwork(nn.Module):
+    """torchvision's R(2+1)D-18 (Tran et al. 2018), untrained: a reference, not in the paper.
+
+    `forward`: {stream: (B, 3, H, W, T)} -> logits (B, K). Everything else is torchvision's own:
+    initial weights, BatchNorm's settings and pooling to one value a channel (assumption 25).
+    """
+
+    def __init__(self, spec: Network):
+        super().__init__()
+        from torchvision.models import video  # for these two networks alone
+
+        self.spec, self.streams = spec, spec.streams
+        build = getattr(video, spec.branches[0].architecture.name)
+        self.body = build(weights=None, num_classes=len(EMOTIONS))
+
+    def forward(self, streams: dict[str, Tensor]) -> Tensor:
+        check_streams(streams, self.streams)
+        x = streams[self.streams[0]].permute(0, 1, 4, 2, 3)  # (B, C, T, H, W) is its order
+        return self.body(x.contiguous())
+
+
 @dataclass(frozen=True)
 class ParameterCount:
     """Parameters in the paper's convention, Keras': BatchNorm's moving statistics count too."""
@@ -125,7 +147,7 @@ def create_network(
     Parameters
     ----------
     network_id : str
-        An id of `list_networks`, such as ``"music_a1_se"``.
+        An id of `list_networks`, such as ``"music_a1_se"``, or of a reference network.
     clip_format : ClipFormat
         Input sizes. Only C3D depends on them: its first dense layer fixes its input.
     mmtm : str
@@ -154,6 +176,8 @@ def create_network(
     spec = alternative(find_network(network_id), mmtm=mmtm, swap_pathways=swap_pathways)
     if isinstance(spec.branches[0].architecture, C3DArchitecture):
         return C3DNetwork(spec, clip_format)
+    if isinstance(spec.branches[0].architecture, TorchvisionArchitecture):
+        return TorchvisionNetwork(spec)
     return DenseResidualNetwork(spec)
 
 

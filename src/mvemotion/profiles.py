@@ -9,7 +9,14 @@ from pathlib import Path
 from mvemotion.errors import InputError
 from mvemotion.paths import replication_file
 from mvemotion.runs import TrainingConfig
-from mvemotion.specs import EMOTIONS, SPLITS, ClipFormat, list_networks
+from mvemotion.specs import (
+    EMOTIONS,
+    REFERENCE_NETWORKS,
+    SPLITS,
+    ClipFormat,
+    list_networks,
+    list_references,
+)
 
 DATASETS = ("synthetic", "sample", "paper")
 NOT_IN_PROFILES = {
@@ -27,6 +34,7 @@ class Profile:
     description: str
     dataset: str  # synthetic, sample or paper: what scores may be compared with
     rows: tuple[str, ...]  # network ids, in the paper's order
+    references: tuple[str, ...] = ()  # ids of `list_references`: what stands beside the rows
     clip_format: ClipFormat = field(default_factory=ClipFormat)
     faces: str = "sampled"  # which frames are searched for faces (assumption 3)
     detector: str = "quick"  # and with what: a name of `mvemotion.media.faces.DETECTORS`
@@ -35,7 +43,7 @@ class Profile:
     synthetic: dict = field(default_factory=dict)  # options of `synthesize`; {}: needs DATA
 
     def config(self, network_id: str, *, seed: int = 0) -> TrainingConfig:
-        """The training settings of one row."""
+        """The training settings of one row, or of a reference network."""
         settings = self.training | self.overrides.get(network_id, {})
         return TrainingConfig(network=network_id, seed=seed, **settings)
 
@@ -85,7 +93,9 @@ def _build(name: str, content: dict) -> Profile:
     sizes = content.pop("clip_format", {})
     _check_keys("[clip_format]", sizes, {size.name for size in fields(ClipFormat)})
     rows = _choose_rows(content.pop("rows", "all"))
-    profile = Profile(name=name, rows=rows, clip_format=ClipFormat(**sizes), **content)
+    references = _choose_references(content.pop("references", []))
+    sizes = ClipFormat(**sizes)
+    profile = Profile(name, rows=rows, references=references, clip_format=sizes, **content)
     _check_faces(profile)
     _check_training(profile)
     _check_synthetic(profile.synthetic)
@@ -103,6 +113,16 @@ def _choose_rows(rows: object) -> tuple[str, ...]:
     if unknown:
         raise InputError(f"unknown rows {unknown}; `mvemotion networks` lists the ids")
     return tuple(row for row in known if row in rows)
+
+
+def _choose_references(names: object) -> tuple[str, ...]:
+    known = list_references()
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError(f"references = {names!r}: give a list of ids such as [{known[0]!r}]")
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise InputError(f"unknown references {unknown}; choose from {', '.join(known)}")
+    return tuple(name for name in known if name in names)
 
 
 # --- What a profile may say -----------------------------------------------------------------------
@@ -128,14 +148,15 @@ def _check_training(profile: Profile) -> None:
     """Build the configuration of every row, with its overrides."""
     settings = [s for s in fields(TrainingConfig) if s.name not in ("network", "seed")]
     defaults = {setting.name: setting.default for setting in settings}
-    unknown = sorted(set(profile.overrides) - set(list_networks()))
+    networks = {network.id for network in REFERENCE_NETWORKS}
+    unknown = sorted(set(profile.overrides) - set(list_networks()) - networks)
     if unknown:
         raise InputError(f"[overrides] of unknown rows {unknown}; `mvemotion networks` lists them")
     _check_like("[training]", profile.training, defaults)
     for row, overrides in profile.overrides.items():
         _check_table(f'[overrides."{row}"]', overrides)
         _check_like(f'[overrides."{row}"]', overrides, defaults)
-    for row in sorted({*profile.rows, *profile.overrides}):
+    for row in sorted({*profile.rows, *profile.overrides, *networks & set(profile.references)}):
         profile.config(row)
 
 

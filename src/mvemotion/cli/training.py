@@ -16,8 +16,10 @@ def add_commands(commands) -> None:
 
 
 def _networks(commands) -> None:
-    parser = command(commands, run_networks, "list every network of Tables 2-6, counted")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser = command(
+        commands, run_networks, "list every network of Tables 2-6, and references, counted"
+    )
+    parser.add_argument("--json", action="store_true", help="print the paper's rows as JSON")
     parser.add_argument(
         "--check", action="store_true", help="exit 1 if a reproducible count or split is off"
     )
@@ -88,10 +90,13 @@ def run_networks(options: argparse.Namespace) -> int:
     import json
     from dataclasses import asdict
 
-    from mvemotion.census import census, failures, render
+    from mvemotion.census import census, failures, reference_census, render, render_references
 
     rows = census()
-    print(json.dumps([asdict(row) for row in rows], indent=2) if options.json else render(rows))
+    if options.json:
+        print(json.dumps([asdict(row) for row in rows], indent=2))
+    else:
+        print(f"{render(rows)}\n\n{render_references(reference_census())}")
     found = failures(rows) if options.check else []
     for failure in found:
         print(failure, file=sys.stderr)

@@ -9,7 +9,8 @@ mostly read off the last one, but here that is 4 x 41 cells for music and 4 x 4 
 each of which has seen nearly everything, borders included: with a cue planted in a known place its
 maps miss the cue, those of the fourth stage touch it, those of the third (16 x 162 cells of 8 bands
 and 0.19 s; 16 x 16 x 8 cells of 8 pixels and 3.8 s) lie on it. Earlier stages know edges rather
-than emotions. In C3D it is the third of five groups of convolutions, 56 x 28 x 8 cells.
+than emotions. In C3D it is the third of five groups of convolutions, 56 x 28 x 8 cells; in the
+reference R(2+1)D, whose stem counts as the first, the second of four.
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mvemotion.networks import C3DNetwork
+from mvemotion.networks import C3DNetwork, TorchvisionNetwork
 
 STAGE = 2  # the third: stages are counted from 0
 MODES = {2: "bilinear", 3: "trilinear"}
@@ -50,6 +51,8 @@ def activation_maps(
         logit = network(streams)[0, emotion]
         gradients = torch.autograd.grad(logit, list(leaves.values()))
     weighted = dict(zip(leaves, map(_weighted_sum, leaves.values(), gradients), strict=True))
+    if isinstance(network, TorchvisionNetwork):  # (1, 1, T, H, W) inside
+        weighted = {name: cells.permute(0, 1, 3, 4, 2) for name, cells in weighted.items()}
     branches = _branches(network)
     return {name: _fit(weighted[branches[name]], x.shape[2:]) for name, x in streams.items()}
 
@@ -78,12 +81,17 @@ def _cut(network: nn.Module) -> Iterator[dict[str, Tensor]]:
         leaves.update({name: x.detach().requires_grad_() for name, x in given.items()})
         return leaves[network.streams[0]] if is_lone else dict(leaves)
 
-    is_c3d = isinstance(network, C3DNetwork)
-    hook = (network.features.relu3b if is_c3d else network.stages[STAGE]).register_forward_hook(cut)
+    hook = _layer(network).register_forward_hook(cut)
     try:
         yield leaves
     finally:
         hook.remove()
+
+
+def _layer(network: nn.Module) -> nn.Module:
+    if isinstance(network, TorchvisionNetwork):
+        return network.body.layer2
+    return network.features.relu3b if isinstance(network, C3DNetwork) else network.stages[STAGE]
 
 
 def _branches(network: nn.Module) -> dict[str, str]:

@@ -119,7 +119,7 @@ def plot_accuracies(frame: pd.DataFrame, *, ax: Axes) -> Axes:
     ----------
     frame : DataFrame
         What `mvemotion.reporting.compare_table` returns; rows that were not run have no mark of
-        ours and are labelled so.
+        ours and are labelled so. A line parts what is not in the paper from the paper's rows.
     """
     places = np.arange(len(frame))
     paper = {"color": PAPER, "fmt": "D", "mfc": "white", "label": "paper, 300 clips"}
@@ -131,6 +131,9 @@ def plot_accuracies(frame: pd.DataFrame, *, ax: Axes) -> Axes:
     bounds = frame[["accuracy_low", "accuracy_high"]]
     _draw_intervals(frame["accuracy"], bounds, places + 0.16, ax, **ours)
     ax.axvline(CHANCE, color=PAPER, ls=":", lw=1, label="chance, 1 of 6")
+    references = int(frame["is_reference"].sum())  # come first
+    if 0 < references < len(frame):
+        ax.axhline(references - 0.5, color=PAPER, lw=0.8)
     is_run = frame["accuracy"].notna()
     names = [m if run else f"{m} [not run]" for m, run in zip(frame["Model"], is_run, strict=True)]
     ax.set_yticks(places, names)

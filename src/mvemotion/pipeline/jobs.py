@@ -147,12 +147,14 @@ def _train(plan: dict, root: Path, name: str) -> str:
 
 def _baselines(plan: dict, root: Path, name: str) -> str:
     workspace = _open(plan)
-    names = workspace.baselines
-    for baseline in names:
-        for split in workspace.scored_splits:
-            workspace.baseline(baseline, split=split)
+    found = {
+        baseline: [workspace.baseline(baseline, split=split) for split in workspace.scored_splits]
+        for baseline in workspace.baselines
+    }
     write_text(root / "baselines" / ".done", "")
-    return ", ".join(names) or "none: no clip to learn from"
+    left_out = {baseline: scores[0].get("left_out", "") for baseline, scores in found.items()}
+    told = [f"{name} left out: {why}" if why else name for name, why in left_out.items()]
+    return ", ".join(told) or "none: no clip to learn from"
 
 
 def _notebook(plan: dict, root: Path, name: str) -> str:

@@ -6,13 +6,14 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from mvemotion.baselines import ROW_ZERO
+from mvemotion.baselines.music_features import why_no_sound
 from mvemotion.course import Lesson, find_lessons
 from mvemotion.data.batches import check_inputs
 from mvemotion.errors import DataError
 from mvemotion.files import read_json, write_json
 from mvemotion.paths import replication_file
 from mvemotion.replication import Workspace
-from mvemotion.specs import list_networks
 
 PLAN = "plan.json"
 OUTCOME = "outcome.json"  # of a run: done or failed, and why
@@ -61,7 +62,7 @@ def make_plan(
             ),
         }
         for table in tables
-        for row in workspace.rows(table)
+        for row in _networks(workspace, table)
         if row not in left_out
         for number in range(seed, seed + seeds)
     }
@@ -75,7 +76,9 @@ def make_plan(
             "splits": workspace.store.splits,
             "device": workspace.device,
         },
-        "clips": workspace.store.checksum(),
+        "baselines": _digest(
+            *workspace.baselines, workspace.store.checksum(), _no_sound(workspace)
+        ),
         "seed": seed,
         "runs": runs,
         "notebooks": {x.name: _notebook(x, workspace, runs, seed) for x in lessons},
@@ -104,7 +107,7 @@ def notebook_parameters(plan: dict) -> dict:
 def _lacking(workspace: Workspace, tables: list[int]) -> dict[str, str]:
     """Rows whose inputs are not in the store, and what they lack."""
     lacking = {}
-    for row in (row for table in tables for row in workspace.rows(table)):
+    for row in (row for table in tables for row in _networks(workspace, table)):
         try:
             check_inputs(workspace.store, row)
         except DataError as error:
@@ -112,8 +115,18 @@ def _lacking(workspace: Workspace, tables: list[int]) -> dict[str, str]:
     return lacking
 
 
+def _networks(workspace: Workspace, table: int) -> tuple[str, ...]:
+    """What is trained for a table: its rows, and the references beside them."""
+    return (*workspace.rows(table), *workspace.references(table))
+
+
+def _no_sound(workspace: Workspace) -> str:
+    """Why baselines cannot hear the clips; another reason, or none, is cause to try again."""
+    return why_no_sound(workspace.store) if set(workspace.baselines) - set(ROW_ZERO) else ""
+
+
 def _notebook(lesson: Lesson, workspace: Workspace, runs: dict, seed: int) -> dict:
-    rows = {row for table in lesson.tables for row in list_networks(table)}
+    rows = {row for table in lesson.tables for row in _networks(workspace, table)}
     needs = [f"runs/{name}/{OUTCOME}" for name, run in runs.items() if run["network"] in rows]
     return {
         "source": str(lesson.source),

@@ -12,8 +12,9 @@ from mvemotion.claims import Results, Tier0, build_ledger
 from mvemotion.errors import DataError, InputError
 from mvemotion.files import read_json
 from mvemotion.published import NETWORK_TABLES
+from mvemotion.replication.workspace import LEFT_OUT
 from mvemotion.reporting import compare_table
-from mvemotion.specs import list_networks
+from mvemotion.specs import REFERENCE_CLASSIFIERS, list_networks, list_references
 
 PARTS = ("summary.json", "plan.json", "runs", "tables", "figures", "notebooks", "baselines")
 FAILED, DONE = "failed", "done"
@@ -66,7 +67,7 @@ class ResultsFolder:
     summary: dict
     plan: dict
     runs: tuple[RunRecord, ...]
-    baselines: dict[str, dict]  # test metrics by name
+    baselines: dict[str, dict]  # test metrics by name; of one that is left out, why
     results: Results | None  # None: no run has been scored
     tier0: Tier0
 
@@ -97,18 +98,23 @@ class ResultsFolder:
     def tables(self) -> dict[int, pd.DataFrame]:
         """Tables 2-6 beside the paper's; see `mvemotion.reporting.compare_table`."""
         runs = self.results.runs if self.results else {}
-        baselines = {LABELS.get(name, name): one for name, one in self.baselines.items()}
         tables = {}
         for number in NETWORK_TABLES:
             ours = {
                 network: [run.metrics for run in runs[network]]
-                for network in list_networks(number)
+                for network in (*list_references(number), *list_networks(number))
                 if network in runs
             }
             # "sample" compares no score: the verdicts shown are the ledger's, which say why.
             dataset = self.dataset or "sample"
+            baselines = {LABELS.get(name, name): x for name, x in self.beside(number).items()}
             tables[number] = compare_table(number, ours, baselines, dataset=dataset)
         return tables
+
+    def beside(self, table: int) -> dict[str, dict]:
+        """The baselines that stand in a table: row zero, and those of its modality."""
+        names = (x for x in self.baselines if REFERENCE_CLASSIFIERS.get(x, table) == table)
+        return {name: self.baselines[name] for name in names}
 
     def runs_of(self, network: str) -> list[RunRecord]:
         """Scored runs of a network on the clips as they are now, in the order of their names."""
@@ -154,21 +160,31 @@ def read_results(root: Path, tier0: Path) -> ResultsFolder:
     tier0 : Path
         The folder of tier 0, which may be missing.
     """
-    paths = sorted(root.glob("baselines/*/test/metrics.json"))
     return ResultsFolder(
         root=root,
         summary=_read(root / "summary.json"),
         plan=_read(root / "plan.json"),
         runs=tuple(_read_runs(root)),
-        baselines={path.parents[1].name: read_json(path) for path in paths},
+        baselines=dict(_read_baselines(root)),
         results=_scored(root),
         tier0=Tier0(tier0),
     )
 
 
+def _read_baselines(root: Path) -> Iterator[tuple[str, dict]]:
+    """Row zero first."""
+    known = [*LABELS, *sorted({path.name for path in root.glob("baselines/*")} - set(LABELS))]
+    for name in known:
+        found = _read(root / "baselines" / name / "test" / "metrics.json")
+        found = _read(root / "baselines" / name / LEFT_OUT) or found
+        if found:
+            yield name, found
+
+
 def _read_runs(root: Path) -> Iterator[RunRecord]:
-    """Runs in the paper's order of networks."""
-    order = {network: place for place, network in enumerate(list_networks())}
+    """Runs in the paper's order of networks, those of references after them."""
+    names = (*list_networks(), *list_references())
+    order = {network: place for place, network in enumerate(names)}
     folders = [path for path in root.glob("runs/*/*") if path.is_dir()]
     for folder in sorted(folders, key=lambda f: (order.get(f.parent.name, len(order)), f)):
         metrics = {path.parent.name: read_json(path) for path in folder.glob("*/metrics.json")}

@@ -75,7 +75,7 @@ def what_clips_show(found: ResultsFolder) -> list[str]:
 def missing(found: ResultsFolder) -> list[tuple[str, str]]:
     """What a whole report would have, and the command that makes it."""
     rows, command = list_networks(), found.command
-    done = {run.network for run in found.runs if run.status == DONE}
+    done = {run.network for run in found.runs if run.status == DONE} & set(rows)
     unfinished = [
         f"{run.network} ({run.name})" for run in found.runs if run.status not in (DONE, FAILED)
     ]
@@ -104,6 +104,8 @@ def missing(found: ResultsFolder) -> list[tuple[str, str]]:
         ),
     ]
     found_missing = [(words, command) for is_missing, words, command in lacking if is_missing]
+    silent = {n: one["left_out"] for n, one in found.baselines.items() if "left_out" in one}
+    found_missing += [(f"{name} is left out: {why}.", command) for name, why in silent.items()]
     return found_missing + [(f"{row} is left out: {why}", "") for row, why in left_out.items()]
 
 

@@ -55,15 +55,17 @@ class TableRow:
     label: str
     network: str  # its id; empty for a baseline
     cells: dict[str, Cell]
+    gflops: str
     clips: int | None
     note: str
+    is_reference: bool  # not in the paper
     failed: str = ""  # anchor of the run that failed
 
 
 # --- Tables 2-6 -----------------------------------------------------------------------------------
 def network_rows(found: ResultsFolder, table: int) -> list[TableRow]:
-    """Baselines first, then the paper's rows, then ours that the paper lacks."""
-    names = iter(found.baselines)
+    """What is not in the paper first, then its rows, then ours that it lacks."""
+    names = iter(found.beside(table))
     rows = []
     for row in found.tables[table].to_dict("records"):
         is_baseline = pd.isna(row["id"])
@@ -72,7 +74,18 @@ def network_rows(found: ResultsFolder, table: int) -> list[TableRow]:
         cells = {kind: _network_cell(found, table, row, kind, anchor) for kind in KINDS}
         clips = None if pd.isna(row["n"]) else int(row["n"])
         failed = next((run.anchor for run in found.failed if run.network == network), "")
-        rows.append(TableRow(row["Model"], network, cells, clips, row["note"], failed))
+        rows.append(
+            TableRow(
+                label=row["Model"],
+                network=network,
+                cells=cells,
+                gflops=_text(row["gflops"], ".1f"),
+                clips=clips,
+                note=row["note"],
+                is_reference=row["is_reference"],
+                failed=failed,
+            )
+        )
     return rows
 
 
@@ -96,7 +109,7 @@ def _network_cell(found: ResultsFolder, table: int, row: dict, kind: str, baseli
 def _origin(found: ResultsFolder, network: str, kind: str, baseline: str) -> tuple[str, str]:
     """Where a number links to, and what its tip says."""
     if baseline:
-        return f"{PAGE}#{baseline}", "row zero: neither looks nor listens"
+        return f"{PAGE}#{baseline}", "no network"
     if kind == "parameters":
         return TIER0, "counted on the network as built here (tier 0)"
     runs = found.runs_of(network)
@@ -217,7 +230,7 @@ def tally(found: ResultsFolder, table: int) -> dict:
     here = found.ledger[ids.startswith(f"table-{table}/")]
     is_count = here["kind"] == "count"
     frame = found.tables.get(table)
-    rows = frame.dropna(subset="id") if frame is not None else None
+    rows = frame[~frame["is_reference"]] if frame is not None else None
     return {
         "number": table,
         "title": TITLES[table],

@@ -15,6 +15,8 @@ TABLE_STYLES = {
     "td": "text-align: right; padding: 2px 4px; white-space: nowrap",
     "td.col0": "text-align: left",
 }
+HEADING_STYLE = {"font-style": "italic", "border-top": "1px solid #bbb", "padding-top": "6px"}
+REFERENCE, OF_PAPER = "Reference, not in the paper", "The paper's networks"
 VERDICT_COLOURS = {"matches": "#009E73", "close": "#B07500", "differs": "#D55E00"}
 
 
@@ -22,10 +24,16 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
     """The table of `compare_table` as text, under the headings Paper, Ours and Verdict.
 
     What is missing is a word: *not run*, *n/a* (a class is absent from the split) or, in the
-    paper's columns, a dash.
+    paper's columns, a dash. Where there are references, they and the paper's rows stand under a
+    line each that says so.
     """
-    rows = [_readable_row(row) for row in frame.to_dict("records")]
-    text = pd.DataFrame(rows)
+    references, others = (frame[frame["is_reference"] == wanted] for wanted in (True, False))
+    groups = {REFERENCE: references, OF_PAPER: others} if len(references) else {"": others}
+    rows = []
+    for heading, group in groups.items():
+        shown = [_readable_row(row) for row in group.to_dict("records")]
+        rows += [{("", "Model"): heading}] * bool(heading) + shown
+    text = pd.DataFrame(rows).fillna("")
     text.columns = pd.MultiIndex.from_tuples(text.columns)
     return text
 
@@ -45,6 +53,9 @@ def style_table(frame: pd.DataFrame, *, caption: str = "") -> "pd.io.formats.sty
     styles = [{"selector": selector, "props": props} for selector, props in TABLE_STYLES.items()]
     styler = text.style.hide(axis="index").set_caption(caption).set_table_styles(styles)
     styler = styler.set_properties(subset=groups, **{"border-left": "1px solid #bbb"})
+    is_heading = text[("", "Model")].isin((REFERENCE, OF_PAPER))
+    heading = pd.IndexSlice[is_heading[is_heading].index, :]
+    styler = styler.set_properties(subset=heading, **HEADING_STYLE)
     verdicts = [column for column in text.columns if column[0] == "Verdict"]
     return styler.set_uuid("table").map(_verdict_colour, subset=verdicts)
 
@@ -72,6 +83,7 @@ def coverage(table: int, rows: Sequence[str]) -> str:
 def _readable_row(row: dict) -> dict:
     is_run = not pd.isna(row["n"])
     missing = "n/a" if is_run else ""
+    not_run = "left out" if row["note"].startswith("left out") else "not run"
     bounds = f"{row['accuracy_low']:.3f}–{row['accuracy_high']:.3f}" if is_run else ""
     return {
         ("", "Model"): row["Model"],
@@ -80,7 +92,8 @@ def _readable_row(row: dict) -> dict:
         ("Paper", "AUC"): _number(row["ROC AUC Score"], ".3f"),
         ("Paper", "parameters"): _number(row["Parameters"], ","),
         ("Ours", "parameters"): _number(row["parameters"], ","),
-        ("Ours", "accuracy"): _mean(row, "accuracy", "not run"),
+        ("Ours", "GFLOP"): _number(row["gflops"], ".1f"),
+        ("Ours", "accuracy"): _mean(row, "accuracy", not_run),
         ("Ours", "95 % interval"): bounds,
         ("Ours", "F1 (authors')"): _mean(row, "f1_rounded", missing),
         ("Ours", "macro F1"): _mean(row, "f1_macro", missing),

@@ -11,15 +11,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 
 from mvemotion.comparisons import PAPER_SUPPORT, score_verdict
 from mvemotion.errors import InputError
 from mvemotion.evaluation import PROBABILITIES
 from mvemotion.files import write_table
-from mvemotion.networks import count_parameters, create_network
+from mvemotion.networks import count_meta_flops, count_parameters, create_network
 from mvemotion.profiles import DATASETS
 from mvemotion.published import NETWORK_TABLES, published_parameters, published_table
-from mvemotion.specs import EMOTIONS, find_network, list_networks
+from mvemotion.specs import EMOTIONS, find_network, list_networks, list_references
 from mvemotion.statistics import accuracy_interval, seeds_summary
 
 PAPER_CLIPS = sum(PAPER_SUPPORT.values())
@@ -29,7 +30,7 @@ DTYPES = {
     "Test Accuracy": "float64", "F1-Score": "float64", "ROC AUC Score": "float64",
     "Parameters": "Int64",
     "paper_low": "float64", "paper_high": "float64",  # 95 % Wilson interval on 300 clips
-    "parameters": "Int64",
+    "parameters": "Int64", "gflops": "float64",  # of one clip's forward pass, at the paper's sizes
     "accuracy": "float64", "accuracy_low": "float64", "accuracy_high": "float64",  # 95 % Wilson
     "f1_rounded": "float64", "f1_macro": "float64", "auc": "float64",  # rounded: discrepancy D5
     "f1_rounded_low": "float64", "f1_rounded_high": "float64",  # 95 % bootstrap of the first run
@@ -42,6 +43,7 @@ DTYPES = {
     "f1_macro_sd": "float64", "f1_macro_min": "float64", "f1_macro_max": "float64",
     "auc_sd": "float64", "auc_min": "float64", "auc_max": "float64",
     "parameters_verdict": "str", "score_verdict": "str", "note": "str",
+    "is_reference": "bool",  # not in the paper, nor like a row of it
 }
 # fmt: on
 SCORES = {"f1_rounded": "F1 (authors')", "f1_macro": "macro F1", "auc": "AUC"}
@@ -62,9 +64,10 @@ def compare_table(
         2 to 6.
     ours : mapping of str to sequence of dict
         Metrics (see `mvemotion.evaluation.score`) of each run, on the same clips, by network id;
-        rows without any are reported as not run. Several runs are averaged.
+        rows without any are reported as not run. Several runs are averaged. Reference networks
+        (`list_references`) have a row if they are named.
     baselines : mapping of str to dict
-        Metrics by the name to print: row zero.
+        Metrics by the name to print, of what is no network; or ``{"left_out": reason}``.
     dataset : str
         ``"synthetic"``, ``"sample"`` or ``"paper"``. Scores are compared on the last
         alone, and only where the test clips are 50 a class as in Table 1.
@@ -72,9 +75,9 @@ def compare_table(
     Returns
     -------
     DataFrame
-        Baselines, then every printed row in the paper's order, then the like-for-like row where
-        the paper lacks one (discrepancy D1); columns as in `DTYPES`. What does not exist is
-        missing, and `note` says why.
+        What is not in the paper: baselines and reference networks. Then every printed row in the
+        paper's order, then the like-for-like row where the paper lacks one (discrepancy D1).
+        Columns as in `DTYPES`. What does not exist is missing, and `note` says why.
 
     Raises
     ------
@@ -82,16 +85,18 @@ def compare_table(
         If there is no such table or dataset, or a network is not in that table.
     """
     known = list_networks(check_table(table))
-    unknown = sorted(set(ours) - set(known))
+    references = [name for name in list_references(table) if name in ours]
+    unknown = sorted(set(ours) - {*known, *references})
     if unknown:
         raise InputError(f"networks {unknown}: not in Table {table}; it has {', '.join(known)}")
     if dataset not in DATASETS:
         raise InputError(f"dataset {dataset!r}: choose from {', '.join(DATASETS)}")
     rows = [_baseline_row(label, metrics) for label, metrics in baselines.items()]
     printed = published_table(table).set_index("id")
-    for network_id in known:
+    for network_id in (*references, *known):
         paper = printed.loc[network_id].to_dict() if network_id in printed.index else {}
-        rows.append(_network_row(network_id, paper, ours.get(network_id, ()), dataset))
+        row = _network_row(network_id, paper, ours.get(network_id, ()), dataset)
+        rows.append(row | {"is_reference": network_id in references})
     return pd.DataFrame(rows).reindex(columns=list(DTYPES)).astype(DTYPES)
 
 
@@ -115,8 +120,19 @@ def networks_table(table: int) -> pd.DataFrame:
 @cache
 def parameter_total(network_id: str) -> int:
     """Parameters in the paper's convention, counted on the network built at the paper's sizes."""
+    return count_parameters(_built(network_id)).total
+
+
+@cache
+def _gflops(network_id: str) -> float:
+    return count_meta_flops(_built(network_id)) / 1e9
+
+
+@cache
+def _built(network_id: str) -> nn.Module:
+    """At the paper's sizes, shapes without values."""
     with torch.device("meta"):
-        return count_parameters(create_network(network_id)).total
+        return create_network(network_id).eval()
 
 
 def save_table(frame: pd.DataFrame, path: Path) -> Path:
@@ -151,19 +167,23 @@ def check_table(table: int) -> int:
 
 
 def _baseline_row(label: str, metrics: dict) -> dict:
+    reason = metrics.get("left_out", "")
+    runs = [] if reason else [metrics]
     return {
         "Model": label,
-        **_our_scores([metrics]),
+        **_our_scores(runs),
         "parameters_verdict": "not printed",
         "score_verdict": "not printed",
-        "note": "; ".join(_not_available([metrics])),
+        "note": f"left out: {reason}" if reason else "; ".join(_not_available(runs)),
+        "is_reference": True,
     }
 
 
 def _network_row(network_id: str, paper: dict, runs: Sequence[dict], dataset: str) -> dict:
     printed = paper.get("Test Accuracy")
     count, paper_count = parameter_total(network_id), paper.get("Parameters")
-    row = {"id": network_id, "Model": find_network(network_id).label, "parameters": count} | paper
+    label, gflops = find_network(network_id).label, _gflops(network_id)
+    row = {"id": network_id, "Model": label, "parameters": count, "gflops": gflops} | paper
     if printed is not None:
         bounds = accuracy_interval(round(printed * PAPER_CLIPS), PAPER_CLIPS)
         row["paper_low"], row["paper_high"] = bounds

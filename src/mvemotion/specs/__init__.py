@@ -6,9 +6,11 @@ from mvemotion.specs.architectures import (
     A2,
     A2_WIDE,
     C3D,
+    R2PLUS1D_18,
     Architecture,
     Block,
     C3DArchitecture,
+    TorchvisionArchitecture,
 )
 from mvemotion.specs.inputs import (
     EMOTIONS,
@@ -26,6 +28,8 @@ from mvemotion.specs.tables import (
     LIKE_FOR_LIKE,
     MMTM_JOINS,
     NETWORKS,
+    REFERENCE_CLASSIFIERS,
+    REFERENCE_NETWORKS,
     TABLE_2,
     TABLE_3,
     TABLE_4,
@@ -37,6 +41,7 @@ from mvemotion.specs.tables import (
     alternative,
     find_network,
     list_networks,
+    list_references,
 )
 
 __all__ = [
@@ -51,6 +56,9 @@ __all__ = [
     "MODALITIES",
     "NETWORKS",
     "PAPER_FORMAT",
+    "R2PLUS1D_18",
+    "REFERENCE_CLASSIFIERS",
+    "REFERENCE_NETWORKS",
     "SAMPLE_RATES_HZ",
     "SPLITS",
     "STREAMS",
@@ -67,9 +75,11 @@ __all__ = [
     "Exchange",
     "Network",
     "Stream",
+    "TorchvisionArchitecture",
     "alternative",
     "audio_frames",
     "find_network",
     "list_networks",
+    "list_references",
     "stream_shape",
 ]

@@ -1,4 +1,4 @@
-"""What a stream passes through: the dense residual blocks of Figures 3 and 4, and C3D."""
+"""What a stream passes through: the dense residual blocks of Figures 3 and 4, C3D, R(2+1)D."""
 
 from dataclasses import dataclass
 
@@ -92,3 +92,13 @@ C3D = C3DArchitecture(
     dense=(1024, 512),
     dropout=0.2,
 )
+
+
+@dataclass(frozen=True)
+class TorchvisionArchitecture:
+    """A video network of torchvision, as it is (assumption 25); not in the paper."""
+
+    name: str  # of the function in torchvision.models.video
+
+
+R2PLUS1D_18 = TorchvisionArchitecture("r2plus1d_18")

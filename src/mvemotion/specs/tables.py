@@ -1,4 +1,4 @@
-"""The networks of Tables 2-6, one row each, in the paper's order and grouping.
+"""The networks of Tables 2-6, one row each, in the paper's order and grouping; then references.
 
 Printed scores and parameter counts are not here but in ``replication/published``.
 """
@@ -7,7 +7,17 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from mvemotion.errors import InputError
-from mvemotion.specs.architectures import A0, A1, A2, A2_WIDE, C3D, Architecture, C3DArchitecture
+from mvemotion.specs.architectures import (
+    A0,
+    A1,
+    A2,
+    A2_WIDE,
+    C3D,
+    R2PLUS1D_18,
+    Architecture,
+    C3DArchitecture,
+    TorchvisionArchitecture,
+)
 from mvemotion.specs.inputs import MODALITIES, STREAMS
 
 MMTM_JOINS = ("sum", "concatenate")  # of the squeezed streams
@@ -18,7 +28,7 @@ class Branch:
     """What one stream passes through."""
 
     stream: str
-    architecture: Architecture | C3DArchitecture
+    architecture: Architecture | C3DArchitecture | TorchvisionArchitecture
     reductions: tuple[int, ...] = ()  # of the SE unit after each block; empty: no SE
     has_last_norm: bool = True  # False: block 5 has no BatchNorm (compact rows of Table 6)
     has_half_width: bool = False  # True: block 5 has half the output filters (ditto)
@@ -55,7 +65,10 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Network:
-    """One row of Tables 2-6. `known`: published, exact, inferred, open or added (not printed)."""
+    """One row of Tables 2-6, or a reference beside them.
+
+    `known`: published, exact, inferred, open or added (not printed); of references, reference.
+    """
 
     id: str
     table: int
@@ -194,7 +207,13 @@ LIKE_FOR_LIKE = (
     Network("music_a3_wide", 3, 0, "A3 wide without MMTM (like for like)", "added", _pair("music", A2_WIDE)),
     Network("video_a3_wide", 4, 0, "A3 wide without MMTM (like for like)", "added", VIDEO_A3),
 )
+# Not of the paper at all: what stands beside its rows, to show what they are worth (assumption 25).
+REFERENCE_NETWORKS = (
+    Network("face_r2plus1d_18",  2, 0, "R(2+1)D-18 of torchvision, from scratch", "reference", _one("face", R2PLUS1D_18)),
+    Network("video_r2plus1d_18", 4, 0, "R(2+1)D-18 of torchvision, from scratch", "reference", _one("video", R2PLUS1D_18)),
+)
 # fmt: on
+REFERENCE_CLASSIFIERS = {"music_svm": 3, "music_forest": 3}  # no networks; the table of each
 
 NETWORKS = TABLE_2 + TABLE_3 + TABLE_4 + TABLE_5 + TABLE_6
 
@@ -218,15 +237,34 @@ def list_networks(table: int | None = None) -> tuple[str, ...]:
     return tuple(row.id for row in rows if table in (None, row.table))
 
 
+def list_references(table: int | None = None) -> tuple[str, ...]:
+    """Ids of what is held against the paper's rows without being one: classifiers, networks.
+
+    Parameters
+    ----------
+    table : int, optional
+        2 to 6: only those of that table's modality.
+
+    Examples
+    --------
+    >>> list_references()
+    ('music_svm', 'music_forest', 'face_r2plus1d_18', 'video_r2plus1d_18')
+    >>> list_references(table=4)
+    ('video_r2plus1d_18',)
+    """
+    tables = REFERENCE_CLASSIFIERS | {row.id: row.table for row in REFERENCE_NETWORKS}
+    return tuple(name for name, place in tables.items() if table in (None, place))
+
+
 def find_network(network_id: str) -> Network:
-    """The row with this id.
+    """The row, or the reference network, with this id.
 
     Raises
     ------
     InputError
         If no row has it; the message names the closest ids.
     """
-    rows = {row.id: row for row in NETWORKS + LIKE_FOR_LIKE}
+    rows = {row.id: row for row in NETWORKS + LIKE_FOR_LIKE + REFERENCE_NETWORKS}
     if network_id in rows:
         return rows[network_id]
     close = get_close_matches(network_id, rows, n=3) or ["mvemotion networks"]

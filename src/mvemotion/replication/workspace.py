@@ -1,30 +1,30 @@
-"""The replication of Tables 2-6 in one folder: data, store, runs, tables, figures, notebooks.
+"""Where one profile's replication lives, and what is in it; every step does what is missing."""
 
-Every step does only what is missing, so a second call is quick and an interrupted one goes on.
-"""
-
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from mvemotion.baselines import BASELINES, LABELS, evaluate_baseline
-from mvemotion.data.prepare import prepare, summarize
+from mvemotion.baselines import LABELS, ROW_ZERO, evaluate_baseline
 from mvemotion.data.store import Store
-from mvemotion.data.synthetic import synthesize
-from mvemotion.errors import DataError, DivergedError, InputError
+from mvemotion.errors import DataError, DivergedError
 from mvemotion.evaluation import evaluate
-from mvemotion.files import read_json
-from mvemotion.paths import results_dir
-from mvemotion.profiles import Profile, load_profile
+from mvemotion.files import read_json, write_json
+from mvemotion.profiles import Profile
 from mvemotion.reporting import compare_table, save_table
 from mvemotion.runs import is_complete, load_weights
-from mvemotion.specs import EMOTIONS, SPLITS, find_network, list_networks
+from mvemotion.specs import (
+    EMOTIONS,
+    REFERENCE_CLASSIFIERS,
+    REFERENCE_NETWORKS,
+    SPLITS,
+    find_network,
+    list_networks,
+)
 from mvemotion.statistics import seeds_summary
 from mvemotion.training import EpochReport, train
 
-ENVIRONMENT = ("MVEMOTION_PROFILE", "MVEMOTION_STORE", "MVEMOTION_RESULTS", "MVEMOTION_SPLITS")
+LEFT_OUT = "left_out.json"  # of a baseline: why there is none
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,11 @@ class Workspace:
         """Ids of this table's rows that the profile trains."""
         return tuple(row for row in list_networks(table) if row in self.profile.rows)
 
+    def references(self, table: int) -> tuple[str, ...]:
+        """Ids of the networks that the profile trains beside this table's rows."""
+        names = (network.id for network in REFERENCE_NETWORKS if network.table == table)
+        return tuple(name for name in names if name in self.profile.references)
+
     @property
     def scored_splits(self) -> tuple[str, ...]:
         """The test split, and Validation where it has clips."""
@@ -48,7 +53,8 @@ class Workspace:
     @property
     def baselines(self) -> tuple[str, ...]:
         """Names of `mvemotion.baselines`; none where there is no clip to learn from."""
-        return BASELINES if len(self.store.clips("Train")) else ()
+        chosen = (name for name in REFERENCE_CLASSIFIERS if name in self.profile.references)
+        return (*ROW_ZERO, *chosen) if len(self.store.clips("Train")) else ()
 
     def run_dir(self, network_id: str, *, seed: int = 0) -> Path:
         """Folder of one row's run."""
@@ -71,9 +77,10 @@ class Workspace:
     def train_table(self, table: int, *, seed: int = 0) -> None:
         """Train and score every row of a table that is not yet, a line each as it is done.
 
+        So are the reference networks that the profile sets beside them, after the rows.
         A row that diverges, or that failed in `replicate`, is named and left out; the others go on.
         """
-        for network_id in self.rows(table):
+        for network_id in (*self.rows(table), *self.references(table)):
             if error := self.failure(network_id, seed=seed):
                 print(f"{network_id:36s} failed: {error}", flush=True)
                 continue
@@ -112,11 +119,26 @@ class Workspace:
         return pd.read_csv(path)
 
     def baseline(self, name: str, *, split: str = "test") -> dict:
-        """Metrics of a baseline (see `mvemotion.baselines`), computed if missing."""
+        """Metrics of a baseline (see `mvemotion.baselines`), computed if missing.
+
+        Of one that needs the clips' own files, where they are gone: ``{"left_out": reason}``.
+        """
         folder = self.root / "baselines" / name
-        return self._read_metrics(folder / split) or evaluate_baseline(
-            name, self.store, folder, split=split
-        )
+        found = self._read_metrics(folder / split)
+        if found or name in ROW_ZERO:
+            return found or evaluate_baseline(name, self.store, folder, split=split)
+        try:
+            metrics = evaluate_baseline(name, self.store, folder, split=split)
+        except DataError as error:
+            write_json(folder / LEFT_OUT, {"left_out": str(error)})
+            return {"left_out": str(error)}
+        (folder / LEFT_OUT).unlink(missing_ok=True)
+        return metrics
+
+    def _baseline_scores(self, name: str) -> dict[str, dict]:
+        """A baseline's metrics by split; empty if it is left out."""
+        scores = {split: self.baseline(name, split=split) for split in self.scored_splits}
+        return {split: metrics for split, metrics in scores.items() if "left_out" not in metrics}
 
     def score_weights(self, weights: Path) -> dict:
         """Score a weights file on the test clips, as another run of its network.
@@ -135,16 +157,17 @@ class Workspace:
         return {name: metrics for name, metrics in found.items() if metrics}
 
     def compare_table(self, table: int, *, seed: int = 0) -> pd.DataFrame:
-        """The paper's table beside ours, baselines first; also saved under ``tables/``.
+        """The paper's table beside ours, references first; also saved under ``tables/``.
 
         Scores are means over the runs that there are, whatever their seeds; `seed` comes first.
         """
         first = self.run_dir("", seed=seed).name
         ours = {}
-        for row in list_networks(table):
+        for row in (*self.references(table), *list_networks(table)):
             runs = self.scored_runs(row)
             ours[row] = [runs[name] for name in sorted(runs, key=lambda name: name != first)]
-        baselines = {LABELS[name]: self.baseline(name) for name in self.baselines}
+        beside = (x for x in self.baselines if REFERENCE_CLASSIFIERS.get(x, table) == table)
+        baselines = {LABELS[name]: self.baseline(name) for name in beside}
         frame = compare_table(table, ours, baselines, dataset=self.profile.dataset)
         save_table(frame, self.root / "tables" / f"table_{table}.csv")
         return frame
@@ -152,7 +175,8 @@ class Workspace:
     def summary(self, *, seed: int = 0) -> dict:
         """Every number of this replication with what made it, as a JSON-ready dict."""
         splits = self.scored_splits
-        runs = {row: self.run_dir(row, seed=seed) for row in self.profile.rows}
+        baselines = {name: self._baseline_scores(name) for name in self.baselines}
+        runs = {row: self.run_dir(row, seed=seed) for row in self._networks}
         return {
             "profile": self.profile.name,
             "dataset": self.profile.dataset,
@@ -160,10 +184,7 @@ class Workspace:
             "classes": {split: self._clips_per_class(split) for split in SPLITS},
             "store_checksum": self.store.checksum(),
             "splits": self.store.splits_file.stem if self.store.splits_file else None,
-            "baselines": {
-                name: {split: self.baseline(name, split=split) for split in splits}
-                for name in self.baselines
-            },
+            "baselines": {name: scores for name, scores in baselines.items() if "test" in scores},
             "networks": {
                 row: {
                     "config": read_json(run / "config.json"),
@@ -176,6 +197,12 @@ class Workspace:
             "over_seeds": self._over_seeds(),
         }
 
+    @property
+    def _networks(self) -> tuple[str, ...]:
+        """Ids of all that the profile trains: rows, then references."""
+        beside = (x for x in self.profile.references if x not in REFERENCE_CLASSIFIERS)
+        return (*self.profile.rows, *beside)
+
     def _over_seeds(self) -> dict:
         """Mean, standard deviation and range of the test scores of rows that ran several times."""
         return {
@@ -184,7 +211,7 @@ class Workspace:
                 for name in ("accuracy", "f1_macro", "f1_rounded", "auc")
                 if None not in [metrics[name] for metrics in runs.values()]
             }
-            for row in self.profile.rows
+            for row in self._networks
             if len(runs := self.scored_runs(row)) > 1
         }
 
@@ -217,108 +244,5 @@ class Workspace:
         return metrics if metrics.get("store_checksum") == self.store.checksum() else None
 
 
-def open_workspace(
-    profile: str,
-    *,
-    data: str | Path | None = None,
-    store: str | Path | None = None,
-    results: str | Path | None = None,
-    splits: str | Path | None = None,
-    device: str = "auto",
-) -> Workspace:
-    """Open a profile's results folder, with its clips generated and prepared where missing.
-
-    Parameters
-    ----------
-    profile : str
-        A name of `list_profiles`, or a TOML file.
-    data : path, optional
-        Raw clips in the dataset's layout; without it, profiles that have them use their embedded
-        synthetic clips.
-    store : path, optional
-        A prepared store to use as it is, instead of preparing one from `data`.
-    results : path, optional
-        Where results go; ``results/<profile>`` of the checkout if not given.
-    splits : str or path, optional
-        How the clips are split, if not as they were prepared: see `mvemotion.data.store.Store`.
-        Needs `results`, since a run on one split is none on another.
-    device : str
-        ``"auto"``, ``"cpu"`` or ``"cuda"``.
-
-    Notes
-    -----
-    Empty strings mean "not given". The environment variables ``MVEMOTION_PROFILE``,
-    ``MVEMOTION_STORE``, ``MVEMOTION_RESULTS`` and ``MVEMOTION_SPLITS`` win over the arguments:
-    tools that run notebooks without injecting parameters, such as nbval, choose with them.
-    `replicate` ignores them, and sets the last one for the notebooks that it runs.
-
-    Raises
-    ------
-    InputError
-        If the profile needs `data` and there is none, or `splits` is given without `results`.
-    """
-    given = zip(ENVIRONMENT, (profile, store, results, splits), strict=True)
-    profile, store, results, splits = (os.environ.get(name) or value for name, value in given)
-    chosen = load_profile(profile)
-    root = results_folder(chosen, results, splits)
-    store_dir = Path(store) if store else _store_dir(chosen, root, data or None)
-    opened = _check_format(Store(store_dir, splits or None), chosen)
-    return Workspace(chosen, root, opened, device)
-
-
-def results_folder(
-    profile: Profile, results: str | Path | None = None, splits: str | Path | None = None
-) -> Path:
-    """Where a profile's results go: the folder named, or ``results/<profile>``.
-
-    Raises
-    ------
-    InputError
-        If `splits` is given without `results`.
-    """
-    if splits and not results:
-        raise InputError(
-            f"splits {str(splits)!r}: results on another split need a folder of their own; name one"
-        )
-    return Path(results) if results else results_dir() / profile.name
-
-
-def _store_dir(profile: Profile, root: Path, data) -> Path:
-    """The store of a results folder, prepared unless it is there and nothing says from what."""
-    target = root / "store"
-    if data is None and not profile.synthetic and (target / "manifest.csv").exists():
-        return target
-    raw = Path(data) if data else _embedded_clips(profile, root)
-    manifest = prepare(
-        raw,
-        target,
-        clip_format=profile.clip_format,
-        faces=profile.faces,
-        detector=profile.detector,
-    )
-    print(summarize(manifest))
-    return target
-
-
-def _embedded_clips(profile: Profile, root: Path) -> Path:
-    if not profile.synthetic:
-        raise InputError(
-            f"profile {profile.name}: needs real clips; give their folder: "
-            f"make replicate PROFILE={profile.name} DATA=folder"
-        )
-    target = root / "data"
-    synthesize(target, **profile.synthetic)
-    return target
-
-
 def _without_paths(record: dict) -> dict:
     return {name: value for name, value in record.items() if name not in ("store", "splits")}
-
-
-def _check_format(store: Store, profile: Profile) -> Store:
-    if store.clip_format != profile.clip_format:
-        raise DataError(
-            f"{store.root}: prepared as {store.clip_format}, but profile {profile.name} needs "
-            f"{profile.clip_format}; prepare a store for it or choose another profile"
-        )
-    return store
