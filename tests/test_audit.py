@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from audit_clips import hum, write_clip
 from media_files import Movie
 from mvemotion.audit import Findings, audit, claims, examine, shortcuts
 from mvemotion.audit.collection import find_clips
+from mvemotion.audit.findings import claims_on_clips
 from mvemotion.cli import main
 from mvemotion.data.splits import read_splits
 from mvemotion.data.store import Store
@@ -165,6 +167,21 @@ def test_every_picture_of_the_page_has_words_and_a_size(audited):
         assert int(image["width"]) > 100
     assert "n/a" not in page.text
     assert not re.search(r"\bnan\b|None\b(?! )|\bNaN\b", page.text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "split", "verdict"),
+    [
+        ("overlap", "Train", "does not hold"),
+        ("same source", "Train", "holds"),
+        ("overlap", "test", "holds"),
+    ],
+)
+def test_the_same_seconds_in_train_and_test_were_used_in_training(audited, kind, split, verdict):
+    pair = {"kind": kind, "split_a": "test", "split_b": split, "confidence": 1.0}
+    pairs = pd.DataFrame([pair | {"crosses_splits": split != "test"}])
+    rows = {row["quote"]: row for row in claims_on_clips(replace(audited[0], pairs=pairs))}
+    assert rows["were never used in the training process"]["verdict"] == verdict
 
 
 def test_quotes_of_the_paper_and_untested_claims_stand_on_the_page(audited):

@@ -162,7 +162,11 @@ def test_every_check_has_a_name_of_its_own_and_one_of_three_verdicts(checks):
         ("adds-parameters:video_a3_mmtm+music_a0_se+face_a1", "contradicted", "-319,406"),
         ("separable-parameters", "contradicted", "5 of 6"),
         ("separable-operations", "confirmed", "5.0 to 20 times"),
-        ("table-7:fear-tension", "confirmed", "0.946 and 0.476"),
+        ("table-7:fear-tension", "cannot tell", "0.946 and 0.476"),
+        ("table-7:neutral", "cannot tell", "number 1 of 6"),
+        ("counts:fear-tension", "confirmed", "11.0% of the clips"),
+        ("counts:excited-sad", "cannot tell", "3.0% of the clips"),
+        ("counts:neutral", "cannot tell", "2.4% of the clips"),
         ("table-8:1:LastFM", "contradicted", "[28]"),  # D8
         ("table-8-score:4:DEAP120", "confirmed", "0.9 in Section 5.4"),
         ("table-8:8:Own", "confirmed", "0.73 in Table 6"),

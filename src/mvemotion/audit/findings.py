@@ -166,8 +166,8 @@ def _claims(found: Findings) -> tuple[str, str]:
 
 
 def claims_on_clips(found: Findings) -> list[dict[str, str]]:
-    """What Section 3 says of the clips as such, and what was found: quote, found, verdict."""
-    return [_distinct(found), _repeated(found), _with_face(found)]
+    """What Sections 3 and 5.1 say of the clips as such: quote, found, verdict."""
+    return [_distinct(found), _unseen(found), _repeated(found), _with_face(found)]
 
 
 def _distinct(found: Findings) -> dict[str, str]:
@@ -181,6 +181,18 @@ def _distinct(found: Findings) -> dict[str, str]:
     is_mixed = counts[tested] > 0
     verdict = FAILS if is_mixed else OPEN if any(counts.values()) else HOLDS
     return row | {"found": ", ".join(parts), "verdict": verdict}
+
+
+def _unseen(found: Findings) -> dict[str, str]:
+    row = {"quote": "were never used in the training process"}
+    known, tested = SPLITS[0], SPLITS[-1]
+    if not {known, tested} <= set(found.usable["split"]):
+        return row | {"found": f"no clips in both {known} and {tested}", "verdict": OPEN}
+    pairs = found.pairs[found.pairs["kind"].isin(("duplicate", "overlap"))]
+    sides = map(set, zip(pairs["split_a"], pairs["split_b"], strict=True))
+    count = sum(both == {known, tested} for both in sides)
+    text = f"{counted(count, 'pair')} of clips in {known} and {tested} with the same seconds"
+    return row | {"found": text, "verdict": FAILS if count else HOLDS}
 
 
 def _repeated(found: Findings) -> dict[str, str]:

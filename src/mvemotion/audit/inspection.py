@@ -177,8 +177,13 @@ def _judge(
         means=means_by_class(usable, groups, seed=seed),
         differences=differences(usable, groups),
         claims=judge_claims(usable, groups, seed=seed),
-        provenance=provenance() | {"seed": seed},
+        provenance=provenance() | {"seed": seed} | _store_facts(collection),
     )
+
+
+def _store_facts(collection: Collection) -> dict[str, str]:
+    """Which prepared clips these are the files of, if any."""
+    return {"store_checksum": collection.store.checksum()} if collection.store else {}
 
 
 def _write_grouped(found: Findings, collection: Collection, out_dir: Path, seed: int) -> str:

@@ -13,6 +13,8 @@ COMMANDS = {  # by the tier that a claim needs
     1: "mvemotion replicate --tier 1 --profile paper --data DATASET --weights FILES",
     2: "mvemotion replicate --profile paper --data DATASET",
 }
+AUDIT = "audit"  # the rule of claims that an audit of the clips decides
+OF_AUDIT = "mvemotion replicate --profile paper --data DATASET --only table1"
 SCORES = {"Test Accuracy": "accuracy", "F1-Score": "f1", "ROC AUC Score": "auc"}
 SPLITS = {"Training": "Train", "Validation": "Validation", "Testing": "test"}  # Table 1's: ours
 
@@ -57,7 +59,7 @@ class Claim:
     @property
     def command(self) -> str:
         """What checks it."""
-        return COMMANDS[self.tier]
+        return OF_AUDIT if self.rule == AUDIT else COMMANDS[self.tier]
 
 
 def list_claims() -> tuple[Claim, ...]:

@@ -2,12 +2,16 @@
 
 ``confused A and B``   among the five most confused of the 15 pairs
 ``hardest A``          a lower recall than all others
-``alike A and B``      among the five pairs whose clips get most probability of one another
-``unlike A and B``     among the five that get least
-``shared A``           the emotion that the other emotions' clips get most probability of
+``alike A and B``      their clips get more probability of one another than chance gives them
+``unlike A and B``     less than chance gives them
+``shared A``           the other emotions' clips get more probability of it than chance gives them
+
+The last three are the questions of `mvemotion.correlation.chance`.
 """
 
+from functools import lru_cache
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +19,9 @@ import pandas as pd
 from mvemotion.claims.claim import Claim
 from mvemotion.claims.evidence import Results, Run, Tier0, comparable
 from mvemotion.claims.finding import DIFFERS, MATCHES, UNTESTED, Finding, untested
+from mvemotion.correlation.chance import examine_claims
+from mvemotion.correlation.outputs import Outputs
+from mvemotion.evaluation import PROBABILITIES, source_videos
 from mvemotion.recomputation import BEST
 from mvemotion.specs import EMOTIONS
 from mvemotion.statistics import confused_pairs
@@ -23,7 +30,7 @@ ABOUT_EMOTIONS = ("confused", "hardest", "alike", "unlike", "shared")
 CHECKPOINT = "music_video_face_mm_best2"  # of Table 6 row 1
 TOP = 5  # of the 15 pairs: the upper third
 PAIRS = len(list(combinations(EMOTIONS, 2)))
-PROBABILITIES = [f"p_{emotion}" for emotion in EMOTIONS]
+LEAST = 1e-9  # of a probability, for its logarithm
 
 
 def own_emotions(claim: Claim, tier0: Tier0) -> tuple[str, str]:
@@ -45,19 +52,20 @@ def decide_emotions(claim: Claim, results: Results) -> Finding:
     if not runs:
         return untested(f"not run: {BEST}")
     rule, _, what = claim.rule.partition(" ")
-    holds, ours = _measure(rule, what, runs)
+    found, ours = _measure(rule, what, runs)
     reason = comparable(results, runs)
-    verdict = UNTESTED if reason else MATCHES if holds else DIFFERS
+    verdict = UNTESTED if reason else found
     name = "metrics.json" if rule in ("confused", "hardest") else "predictions.csv"
     return Finding(ours, verdict, reason, results.relative(runs[0].folder / name))
 
 
-def _measure(rule: str, what: str, runs: tuple[Run, ...]) -> tuple[bool, str]:
-    if rule in ("confused", "hardest"):
-        matrix = np.sum([run.metrics["confusion"] for run in runs], axis=0)
-        return _confused(matrix, what) if rule == "confused" else _hardest(_recalls(matrix), what)
-    given = _given(runs)
-    return _shared(given, what) if rule == "shared" else _alike(given, what, rule == "alike")
+def _measure(rule: str, what: str, runs: tuple[Run, ...]) -> tuple[str, str]:
+    if rule not in ("confused", "hardest"):
+        return _beside_chance(what, runs)
+    matrix = np.sum([run.metrics["confusion"] for run in runs], axis=0)
+    is_pair = rule == "confused"
+    holds, ours = _confused(matrix, what) if is_pair else _hardest(_recalls(matrix), what)
+    return MATCHES if holds else DIFFERS, ours
 
 
 def _confused(matrix: np.ndarray, pair: str) -> tuple[bool, str]:
@@ -77,26 +85,26 @@ def _recalls(matrix: np.ndarray) -> pd.Series:
     return pd.Series(matrix.diagonal() / matrix.sum(1).clip(1), index=list(EMOTIONS))
 
 
-def _given(runs: tuple[Run, ...]) -> pd.DataFrame:
-    """Mean probability of each emotion (columns) on the clips of each (rows)."""
-    clips = pd.concat([run.predictions for run in runs])
-    means = clips.groupby("emotion")[PROBABILITIES].mean().reindex(list(EMOTIONS))
-    return means.set_axis(list(EMOTIONS), axis=1)
+def _beside_chance(what: str, runs: tuple[Run, ...]) -> tuple[str, str]:
+    """By a test: matches if it is significant as said, close if it only has the sign."""
+    rows = _examined(tuple(run.folder for run in runs)).set_index("claim")
+    row = rows.loc[what]
+    text = f"mean probability {row['value']:.2f}, by chance {row['chance']:.2f}"
+    return row["verdict"], f"{text}, p = {row['p_holm']:.2g}"
 
 
-def _alike(given: pd.DataFrame, pair: str, should_be: bool) -> tuple[bool, str]:
-    both = pd.Series(
-        {f"{a} and {b}": given.loc[a, b] + given.loc[b, a] for a, b in combinations(EMOTIONS, 2)}
-    ).round(9)
-    rank, below = 1 + int((both > both[pair]).sum()), int((both < both[pair]).sum())
-    holds = rank <= TOP if should_be else below < TOP
-    return holds, f"mean probability of one another {both[pair] / 2:.2f}, {_of_pairs(rank)}"
-
-
-def _shared(given: pd.DataFrame, emotion: str) -> tuple[bool, str]:
-    others = pd.Series({e: given[e].drop(e).mean() for e in EMOTIONS})
-    rank = 1 + int((others > others[emotion]).sum())
-    return rank == 1, f"mean probability on other clips {others[emotion]:.2f}, number {rank} of 6"
+@lru_cache(maxsize=4)
+def _examined(folders: tuple[Path, ...]) -> pd.DataFrame:
+    """The questions of Section 5.3 on all runs together; a clip of several runs counts once."""
+    clips = pd.concat([pd.read_csv(folder / "predictions.csv") for folder in folders])
+    shares = clips[PROBABILITIES].to_numpy().clip(LEAST, None)
+    outputs = Outputs(
+        values=np.log(shares),  # of which softmax makes the shares again
+        targets=clips["emotion"].map(EMOTIONS.index).to_numpy(),
+        ids=tuple(clips["id"]),
+        sources=tuple(source_videos(clips)),
+    )
+    return examine_claims(outputs, "softmax", statistics=("mean output",))
 
 
 def _of_pairs(rank: int) -> str:

@@ -11,6 +11,8 @@ from mvemotion.comparisons import PAPER_SUPPORT
 from mvemotion.errors import DataError
 from mvemotion.files import read_json
 
+AUDIT_FILE = "audit/audit.json"  # of a results folder
+
 
 @dataclass(frozen=True)
 class Printed:
@@ -109,6 +111,12 @@ class Results:
     def summary(self) -> dict:
         """``summary.json``; empty if the replication did not come to its end."""
         path = self.root / "summary.json"
+        return read_json(path) if path.is_file() else {}
+
+    @cached_property
+    def audit(self) -> dict:
+        """What ``mvemotion audit`` left in ``audit``; empty where nothing."""
+        path = self.root / AUDIT_FILE
         return read_json(path) if path.is_file() else {}
 
     @cached_property

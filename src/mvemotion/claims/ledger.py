@@ -19,12 +19,14 @@ LEGEND = """\
 *Own numbers*: do the paper's tables and its authors' confusion matrices support the claim? Yes, no
 or cannot tell. A difference of two printed accuracies is a yes where 300 clips can show it (95 %
 interval, unpaired: which clips each network had right is not published), and a no where it is zero
-or has the wrong sign. Column `rule` of ledger.csv names the pairs behind the numbers, in order.
+or has the wrong sign. What Section 5.3 says of kin emotions is held against chance on the counts of
+the authors' best network. Column `rule` of ledger.csv names the pairs behind the numbers, in order.
 
 *Verdict*: what our result files say, for scores only on the paper's own clips. A score *matches* if
 the printed one lies in our 95 % interval; it is *close* within five points. A comparison *matches*
 if exact McNemar tests on the same clips are significant at 5 % after Holm's correction within its
-family; it is *close* if only the sign agrees. What no result file decides is *untested*.
+family; it is *close* if only the sign agrees. So are claims about kin emotions, by permutations
+within clips. What no result file decides is *untested*.
 """
 
 

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from mvemotion.audit.claims import FAILS, HOLDS
 from mvemotion.claims.claim import Claim
 from mvemotion.claims.comparing import Comparison, Pair, pairs_of
-from mvemotion.claims.evidence import Results, Run, Tier0, comparable
+from mvemotion.claims.evidence import AUDIT_FILE, Results, Run, Tier0, comparable
 from mvemotion.claims.finding import CLOSE, DIFFERS, MATCHES, UNTESTED, Finding, untested
 from mvemotion.claims.own_numbers import from_checks
 from mvemotion.comparisons import score_verdict
@@ -14,6 +15,7 @@ from mvemotion.statistics import accuracy_interval, seeds_summary
 
 METRICS = {"Test Accuracy": "accuracy", "F1-Score": "f1_rounded", "ROC AUC Score": "auc"}
 NO_TIER_0 = "tier 0 was not run (mvemotion replicate --tier 0)"
+AUDITED = {HOLDS: MATCHES, FAILS: DIFFERS}
 CLIPS_TOLERANCE = 0.02  # "close": within two percent of the printed number of clips
 
 
@@ -94,6 +96,23 @@ def _counts(found: Mapping[str, int], which: list[str]) -> list[int]:
     if not which:
         return [sum(found.values())]
     return list(found.values()) if which == ["each"] else [found[which[0]]]
+
+
+# --- The audit ------------------------------------------------------------------------------------
+def decide_audit(quote: str, results: Results) -> Finding:
+    """What the audit found of clips as such: it holds, does not, or these clips cannot tell."""
+    rows = {row["quote"]: row for row in results.audit.get("claims_on_clips", ())}
+    if quote not in rows:
+        return untested("not audited: `mvemotion audit STORE --out RESULTS/audit`, or notebook 01")
+    ours, verdict = rows[quote]["found"], rows[quote]["verdict"]
+    audited = results.audit["provenance"].get("store_checksum")
+    reason = results.why_untested
+    if audited != results.summary.get("store_checksum"):
+        reason = "the audit is of other clips, or of another split"
+    if not reason and verdict not in AUDITED:
+        reason = "the clips cannot tell"
+    found = UNTESTED if reason else AUDITED[verdict]
+    return Finding(ours, found, reason, AUDIT_FILE)
 
 
 # --- Comparisons ----------------------------------------------------------------------------------

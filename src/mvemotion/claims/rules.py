@@ -9,18 +9,20 @@
 ``mixed A > B; C > D``           some are more accurate and some less
 ``equal A = B``                  they do not differ
 ``confused``, ``hardest``, ``alike``, ``unlike``, ``shared``   see `mvemotion.claims.emotions`
-``audit``, ``unprinted``, ``unnamed-clip``   result files cannot decide it: see `UNDECIDED`
+``audit``                        the audit of the clips, by its quote
+``unprinted``, ``unnamed-clip``  result files cannot decide it: see `UNDECIDED`
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mvemotion.claims.claim import Claim
+from mvemotion.claims.claim import AUDIT, Claim
 from mvemotion.claims.comparing import COMPARING, Comparison, Pair
 from mvemotion.claims.emotions import ABOUT_EMOTIONS, decide_emotions
 from mvemotion.claims.evidence import Results, Tier0
 from mvemotion.claims.finding import Finding, untested
 from mvemotion.claims.our_numbers import (
+    decide_audit,
     decide_check,
     decide_clips,
     decide_comparison,
@@ -31,11 +33,10 @@ from mvemotion.claims.our_numbers import (
 FROM_TIER_0 = {"check": decide_check, "parameters": decide_parameters}
 FROM_RESULTS = {"score": decide_score, "clips": decide_clips}
 UNDECIDED = {
-    "audit": "`mvemotion audit` of the full dataset looks for shared sources",
     "unprinted": "the paper prints no such row",
     "unnamed-clip": "the paper does not say which clip this is",
 }
-RULES = (*FROM_TIER_0, *FROM_RESULTS, *COMPARING, *ABOUT_EMOTIONS, *UNDECIDED)
+RULES = (*FROM_TIER_0, *FROM_RESULTS, AUDIT, *COMPARING, *ABOUT_EMOTIONS, *UNDECIDED)
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ def decide(claim: Claim, evidence: Evidence) -> Finding:
         return FROM_TIER_0[rule](rest, evidence.tier0)
     if evidence.results is None:
         return untested("no results folder was given")
+    if rule == AUDIT:
+        return decide_audit(claim.quote, evidence.results)
     if rule in FROM_RESULTS:
         return FROM_RESULTS[rule](rest, evidence.results)
     if rule in COMPARING:

@@ -12,7 +12,7 @@ from mvemotion.recomputation.scores import (
     check_figure_6,
     check_outputs,
 )
-from mvemotion.recomputation.tables_7_8 import check_earlier_studies, check_table_7
+from mvemotion.recomputation.tables_7_8 import check_counts, check_earlier_studies, check_table_7
 
 
 def check_prints(gflops: Mapping[str, float]) -> list[Check]:
@@ -35,6 +35,7 @@ def check_prints(gflops: Mapping[str, float]) -> list[Check]:
         check_best_scores(),
         check_figure_6(),
         check_table_7(),
+        check_counts(),
         check_earlier_studies(),
     )
     return list(chain.from_iterable(parts))
