@@ -225,7 +225,10 @@ def test_a_saved_figure_carries_title_and_origin_and_leaves_nothing_else(tmp_pat
     save_figure(ax.figure, path, title="Table 2")
     facts = Image.open(path).text
     assert facts["Title"] == "Table 2"
-    assert {"commit", "time_utc", "versions"} == set(json.loads(facts["Description"]))
+    origin = json.loads(facts["Description"])
+    assert {"commit", "time_utc", "versions", "machine"} <= set(origin)
+    assert origin["process_peak_memory_mb"] > 10
+    assert origin["process_seconds"] > 0
     assert [p.name for p in path.parent.iterdir()] == ["table_2.png"]
 
 

@@ -1,10 +1,14 @@
 """One notebook through Papermill: whole or not at all."""
 
+import json
+
 import nbformat
 import pytest
+from PIL import Image
 
 from mvemotion.errors import DataError, InputError, NotebookError
 from mvemotion.pipeline.notebooks import check_parameters, copy_outputs, run_notebook
+from mvemotion.provenance import WORK, git_commit
 from small_notebooks import write_notebook
 
 
@@ -13,6 +17,24 @@ def test_a_notebook_runs_with_its_parameters(tmp_path):
     target = run_notebook(source, tmp_path / "out" / "one.ipynb", {"seed": 41})
     outputs = [cell.outputs[0].text for cell in nbformat.read(target, 4).cells if cell.outputs]
     assert outputs == ["42\n"]
+
+
+def test_what_a_notebook_makes_says_which_work_it_is_a_part_of(tmp_path, monkeypatch):
+    monkeypatch.setenv(WORK, json.dumps({"store_checksum": "abc", "seed": 3}))
+    figure = (
+        "from matplotlib.figure import Figure\n"
+        "from mvemotion.figures import save_figure\n"
+        f"save_figure(Figure(), {str(tmp_path / 'one.png')!r}, title='one')"
+    )
+    source = write_notebook(tmp_path / "one.ipynb", "seed = 0", figure)
+    target = run_notebook(source, tmp_path / "out" / "one.ipynb", {"seed": 3})
+    noted = nbformat.read(target, 4).metadata["mvemotion"]
+    with Image.open(tmp_path / "one.png") as picture:
+        drawn = json.loads(picture.text["Description"])
+    for facts in (noted, drawn):
+        assert facts["work"] == {"store_checksum": "abc", "seed": 3}
+        assert facts["commit"] == git_commit()
+    assert noted["kernel_peak_memory_mb"] > 10
 
 
 def test_a_parameter_that_is_not_declared_is_an_error(tmp_path):

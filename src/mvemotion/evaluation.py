@@ -24,7 +24,7 @@ from mvemotion.data.store import Store
 from mvemotion.errors import DataError, InputError
 from mvemotion.files import read_json, write_json, write_table
 from mvemotion.layers import channels_last_
-from mvemotion.provenance import provenance
+from mvemotion.provenance import cost, provenance
 from mvemotion.runs import TrainedNetwork, is_complete, load_weights
 from mvemotion.specs import EMOTIONS
 from mvemotion.statistics import bootstrap_intervals
@@ -275,7 +275,7 @@ def save_scores(
     if logits is not None:
         metrics["calibration"] = calibration_scores(logits, targets)
     metrics["without_face"] = int((clips["face_frames"] == 0).sum())
-    write_json(folder / "metrics.json", metrics | {"provenance": provenance()})
+    write_json(folder / "metrics.json", metrics | {"provenance": provenance() | cost()})
     return metrics
 
 

@@ -1,10 +1,12 @@
 """Where a result came from: commit, versions, hardware, time and memory."""
 
+import json
 import os
 import platform
 import resource
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,9 +17,18 @@ LIBRARIES = (
 )
 
 
+WORK = "MVEMOTION_WORK"  # JSON in the environment: what work the process is a part of
+_BEGUN = time.monotonic()
+
+
 def provenance() -> dict:
-    """Commit, versions, machine and time, as a JSON-ready dict."""
-    return {
+    """Commit, versions, machine and time, as a JSON-ready dict.
+
+    In a notebook that a replication runs also ``work``: its profile and that one's hash, the
+    checksum of the clips, seed and device.
+    """
+    work = os.environ.get(WORK)
+    return ({"work": json.loads(work)} if work else {}) | {
         "time_utc": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": git_commit(),
         "python": sys.version.split()[0],
@@ -28,6 +39,11 @@ def provenance() -> dict:
             "cores": os.cpu_count(),
         },
     }
+
+
+def cost() -> dict[str, float]:
+    """Seconds that this process has taken so far, and its `peak_memory`."""
+    return {"process_seconds": round(time.monotonic() - _BEGUN, 1)} | peak_memory()
 
 
 def git_commit() -> str | None:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from mvemotion.errors import InputError
 from mvemotion.files import write_atomically
-from mvemotion.provenance import provenance
+from mvemotion.provenance import cost, provenance
 
 EMOTION_COLOURS = {  # Okabe and Ito's palette, made for colour-blind readers
     "Excited": "#E69F00",
@@ -59,9 +59,7 @@ def save_figure(figure: Figure, path: Path, *, title: str) -> None:
     path = Path(path)
     if path.suffix not in METADATA_KEYS:
         raise InputError(f"figure {path.name}: the name must end in {', '.join(METADATA_KEYS)}")
-    facts = provenance()
-    origin = {key: facts[key] for key in ("commit", "time_utc", "versions")}
-    metadata = {"Title": title, METADATA_KEYS[path.suffix]: json.dumps(origin)}
+    metadata = {"Title": title, METADATA_KEYS[path.suffix]: json.dumps(provenance() | cost())}
     write_atomically(
         path, lambda part: figure.savefig(part, metadata=metadata, bbox_inches="tight")
     )

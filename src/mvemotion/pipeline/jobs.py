@@ -9,6 +9,7 @@ is cheap; torch and Papermill are imported by the work alone.
 """
 
 import argparse
+import json
 import os
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from pathlib import Path
 from mvemotion.errors import InputError, MvemotionError
 from mvemotion.files import locked, read_json, write_json, write_text
 from mvemotion.progress import DONE, FAILED, STARTED, STEP, Journal
+from mvemotion.provenance import WORK
 
 OWNER = "MVEMOTION_REPLICATION"  # host and process of the replication that a job belongs to
 JOURNAL = "progress.jsonl"
@@ -163,7 +165,8 @@ def _notebook(plan: dict, root: Path, name: str) -> str:
 
     start = time.perf_counter()
     target = root / "notebooks" / f"{name}.ipynb"
-    with _environment("MVEMOTION_SPLITS", plan["workspace"]["splits"]):
+    splits, part_of = plan["workspace"]["splits"], json.dumps(plan["work"])
+    with _environment("MVEMOTION_SPLITS", splits), _environment(WORK, part_of):
         run_notebook(Path(plan["notebooks"][name]["source"]), target, notebook_parameters(plan))
     write_text(root / notebook_mark(name), "")
     return f"executed in {time.perf_counter() - start:.0f} s"

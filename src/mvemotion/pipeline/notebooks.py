@@ -2,6 +2,7 @@
 
 import logging
 import os
+import resource
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from mvemotion.errors import DataError, InputError, NotebookError
 from mvemotion.files import read_json, write_atomically, write_text
 from mvemotion.paths import notebooks_dir
 from mvemotion.pipeline.plan import PLAN, notebook_parameters
+from mvemotion.provenance import provenance
 
 KERNEL = "python3"
 
@@ -75,6 +77,18 @@ def _execute(source: Path, part: Path, parameters: dict) -> None:
             f"{source.name}: cell {error.exec_count} failed: {error.ename}: {error.evalue}; "
             f"the notebook up to there: {kept}"
         ) from error
+    _stamp(part)
+
+
+def _stamp(path: Path) -> None:
+    """Note in an executed notebook what made it; Papermill has noted parameters and times."""
+    import nbformat
+
+    notebook = nbformat.read(path, as_version=4)
+    kernel = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    facts = provenance() | {"kernel_peak_memory_mb": round(kernel, 1)}
+    notebook.metadata["mvemotion"] = facts
+    path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
 
 
 def copy_outputs(executed: Path, source: Path) -> None:

@@ -80,6 +80,13 @@ def make_plan(
             *workspace.baselines, workspace.store.checksum(), _no_sound(workspace)
         ),
         "seed": seed,
+        "work": {
+            "profile": workspace.profile.name,
+            "profile_hash": _digest(repr(workspace.profile)),
+            "store_checksum": workspace.store.checksum(),
+            "seed": seed,
+            "device": workspace.device,
+        },
         "runs": runs,
         "notebooks": {x.name: _notebook(x, workspace, runs, seed) for x in lessons},
         "left_out": left_out,
