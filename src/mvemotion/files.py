@@ -63,7 +63,7 @@ def read_json(path: Path):
 
 
 @contextmanager
-def locked(path: Path, *, busy: str, patience_s: float = 0.0) -> Iterator[IO]:
+def locked(path: Path, *, busy: str, patience_s: float = 0.0, shared: bool = False) -> Iterator[IO]:
     """Hold a lock file, which the system lets go when the last process that has it open ends.
 
     Parameters
@@ -74,6 +74,8 @@ def locked(path: Path, *, busy: str, patience_s: float = 0.0) -> Iterator[IO]:
         What to say if another process holds it.
     patience_s : float
         How long to wait for that process before saying so.
+    shared : bool
+        Hold it together with others that share it; keep out, and be kept out by, those that do not.
 
     Yields
     ------
@@ -87,18 +89,19 @@ def locked(path: Path, *, busy: str, patience_s: float = 0.0) -> Iterator[IO]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + patience_s
-    # A file, not the folder itself: NFS locks nothing that is not open for writing.
-    with path.open("a") as file:
-        while not _lock(file, path):
+    # A file, not the folder itself: NFS locks nothing that is not open for writing, and shares
+    # nothing that is not open for reading.
+    with path.open("a+") as file:
+        while not _lock(file, path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX):
             if time.monotonic() >= deadline:
                 raise InputError(busy)
             time.sleep(0.2)
         yield file
 
 
-def _lock(file: IO, path: Path) -> bool:
+def _lock(file: IO, path: Path, kind: int) -> bool:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:

@@ -52,6 +52,17 @@ def _prepare(commands) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="of the split that is drawn then")
     parser.add_argument("--workers", type=positive, help="processes; all cores if not given")
+    machines = parser.add_mutually_exclusive_group()
+    machines.add_argument(
+        "--shard", metavar="I/N", help="only the I-th of N shares, as one of N machines"
+    )
+    machines.add_argument(
+        "--merge",
+        type=Path,
+        nargs="*",
+        metavar="SHARD_STORE",
+        help="once all shares are done, finish STORE, with the clips of these other stores",
+    )
     parser.add_argument(
         "--strict", action="store_true", help="exit 3 at the end if one is unusable"
     )
@@ -76,6 +87,7 @@ def run_prepare(options: argparse.Namespace) -> None:
     """``mvemotion prepare``."""
     from mvemotion.data.draw import SHARES
     from mvemotion.data.prepare import DRAWN, prepare, summarize
+    from mvemotion.data.shards import parse_shard
     from mvemotion.profiles import load_profile
     from mvemotion.specs import PAPER_FORMAT
 
@@ -90,8 +102,12 @@ def run_prepare(options: argparse.Namespace) -> None:
         shares=dict(zip(SPLITS, options.shares, strict=True)) if options.shares else SHARES,
         seed=options.seed,
         workers=options.workers,
+        shard=parse_shard(options.shard) if options.shard else None,
+        merge=options.merge,
         strict=options.strict,
     )
     print(summarize(manifest))
+    if options.shard:
+        print(f"shard {options.shard} is done; when all are, finish the store with --merge")
     if (options.store / DRAWN).exists():
         print(f"splits drawn by source: {options.store / DRAWN}")

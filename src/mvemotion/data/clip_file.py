@@ -1,6 +1,8 @@
 """The file of one prepared clip: its arrays, their moments and its row of the manifest."""
 
 import json
+import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import numpy as np
 from safetensors.numpy import save
 
 from mvemotion.errors import DataError, InputError
-from mvemotion.files import write_bytes
+from mvemotion.files import write_atomically, write_bytes
 
 ARRAYS = ("music", "music_slow", "music_fast", "video", "face", "face_source")
 CHANNEL_AXES = {"music": 0, "music_slow": 0, "music_fast": 0, "video": 3, "face": 3}
@@ -50,7 +52,26 @@ def write_clip(root: Path, clip_id: str, arrays: dict[str, np.ndarray], row: dic
         )
     metadata = {"row": json.dumps(row), "moments": json.dumps(_moments(arrays))}
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    write_bytes(clip_path(root, clip_id), save(contiguous, metadata))
+    write_bytes(clip_path(root, clip_id), _in_order(save(contiguous, metadata)))
+
+
+def copy_clip(source_root: Path, root: Path, clip_id: str) -> None:
+    """Take over a clip of another store, its content checked; linked where one disk has both.
+
+    Raises
+    ------
+    DataError
+        If its arrays are not what they were when it was written. Nothing is left then.
+    """
+
+    def copy(part: Path) -> None:
+        try:
+            os.link(clip_path(source_root, clip_id), part)
+        except OSError:  # another disk, or one without links
+            shutil.copyfile(clip_path(source_root, clip_id), part)
+        _check_content(part)
+
+    write_atomically(clip_path(root, clip_id), copy)
 
 
 def read_row(root: Path, clip_id: str) -> dict | None:
@@ -72,7 +93,10 @@ def read_layout(root: Path, clip_id: str) -> dict[str, dict]:
     DataError
         If there is no such clip, or its file is damaged.
     """
-    path = clip_path(root, clip_id)
+    return _layout(clip_path(root, clip_id))
+
+
+def _layout(path: Path) -> dict[str, dict]:
     header, start = _header(path)
     return {
         name: {
@@ -124,8 +148,23 @@ def _header(path: Path) -> tuple[dict, int]:
         raise DataError(f"{path}: damaged ({error}); run `mvemotion prepare` again") from error
 
 
+def _in_order(content: bytes) -> bytes:
+    """The same safetensors file with its header sorted: the library's order changes by chance."""
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8:start]), sort_keys=True).encode()
+    header += b" " * (-len(header) % 8)
+    return b"".join([len(header).to_bytes(8, "little"), header, memoryview(content)[start:]])
+
+
 def _metadata(path: Path) -> dict[str, str]:
     return _header(path)[0]["__metadata__"]
+
+
+def _check_content(path: Path) -> None:
+    """Raise DataError unless the arrays have the moments that were written with them."""
+    arrays = {name: np.memmap(mode="r", **layout) for name, layout in _layout(path).items()}
+    if _moments(arrays) != json.loads(_metadata(path)["moments"]):
+        raise DataError(f"{path}: its arrays have changed since they were written; copy it again")
 
 
 def _moments(arrays: Mapping[str, np.ndarray]) -> dict[str, dict]:

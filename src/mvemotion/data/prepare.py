@@ -1,6 +1,6 @@
 """From a raw folder of clips to a store: parallel, restartable, every failure named."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +11,12 @@ from tqdm import tqdm
 
 from mvemotion.data.bundle_values import reading_of, survey
 from mvemotion.data.bundles import bundle_format, find_bundles, stored_arrays
-from mvemotion.data.clip_file import read_row, write_clip
+from mvemotion.data.clip_file import copy_clip, read_row, write_clip
 from mvemotion.data.convert import Options, convert_clip
 from mvemotion.data.draw import SHARES, check_shares
 from mvemotion.data.ingest import ingest
+from mvemotion.data.manifest import to_manifest
+from mvemotion.data.shards import Shard, check_alike, check_all_done
 from mvemotion.data.sources import (
     Source,
     describe_file,
@@ -25,7 +27,7 @@ from mvemotion.data.sources import (
 )
 from mvemotion.data.splits import complete_splits, group_by_name, read_splits, write_splits
 from mvemotion.data.store import describe, read_description
-from mvemotion.data.store_writer import close_store, note_origin, open_store
+from mvemotion.data.store_writer import beginning, close_store, note_origin, open_store
 from mvemotion.data.workers import run_each
 from mvemotion.errors import ClipError, DataError, InputError
 from mvemotion.media.faces import find_detector, parse_policy
@@ -45,6 +47,8 @@ def prepare(
     shares: Mapping[str, float] = SHARES,
     seed: int = 0,
     workers: int | None = None,
+    shard: Shard | None = None,
+    merge: Sequence[str | Path] | None = None,
     strict: bool = False,
     progress: bool = True,
 ) -> pd.DataFrame:
@@ -76,6 +80,12 @@ def prepare(
         their group, or are drawn around those that are there.
     workers : int, optional
         Processes; one a core by default, 0 for none but this one.
+    shard : Shard, optional
+        Prepare this share of the clips only. Several machines prepare a share each, at the same
+        time, into one store on a disk that they share or into stores of their own.
+    merge : sequence of str or Path, optional
+        Once every shard is done, finish the store with the clips of these other stores (none, if
+        all were prepared into this one). It becomes what one process would have made.
     strict : bool
         True: raise, once everything is done, if any clip cannot be used.
     progress : bool
@@ -84,16 +94,17 @@ def prepare(
     Returns
     -------
     pd.DataFrame
-        The manifest, one row a source file; `summarize` puts it in words.
+        The manifest, one row a source file (of the shard); `summarize` puts it in words.
 
     Raises
     ------
     InputError
-        If an option is unknown, or `store_dir` holds other things than a store.
+        If an option is unknown, `store_dir` holds other things than a store, or another process
+        is preparing it.
     DataError
-        If there is no clip, or a list of clips breaks its rules; if the store was made with other
-        options or from other clips, or another process is preparing it; if the disk is full; with
-        `strict`, if a clip cannot be used.
+        If there is no clip, or a list of clips breaks its rules; if the store, or one to merge, was
+        made with other options or from other clips; if a shard is missing; if the disk is full;
+        with `strict`, if a clip cannot be used.
     """
     raw, store_dir = Path(raw), Path(store_dir)
     parse_policy(faces)
@@ -102,12 +113,20 @@ def prepare(
     if raw.is_dir() and not holds_videos(raw):
         if crop_bars:
             raise InputError(f"{raw}: bars are cut off videos, and it holds none; do without")
+        if shard or merge is not None:
+            raise InputError(f"{raw}: shards are of videos, and it holds none; do without")
         manifest = _prepare_bundles(raw, store_dir, clip_format, progress)
     else:
         options = Options(clip_format, faces, detector, crop_bars)
-        draw = {"shares": dict(shares), "seed": seed}
         manifest = _prepare_videos(
-            raw, store_dir, options, draw=draw, workers=workers, progress=progress
+            raw,
+            store_dir,
+            options,
+            draw={"shares": dict(shares), "seed": seed},
+            shard=shard,
+            merge=None if merge is None else [Path(other) for other in merge],
+            workers=workers,
+            progress=progress,
         )
     if strict:
         _refuse_failures(manifest)
@@ -120,15 +139,44 @@ def _prepare_videos(
     options: Options,
     *,
     draw: dict[str, object],
+    shard: Shard | None,
+    merge: list[Path] | None,
     workers: int | None,
     progress: bool,
 ) -> pd.DataFrame:
     sources, raw_dir = scan(raw), raw_folder(raw)
-    with open_store(store_dir, describe(options.clip_format, _settings(options)), sources):
-        sources = _with_splits(sources, raw_dir, store_dir, draw)
+    wanted = describe(options.clip_format, _settings(options))
+    if merge is not None:
+        check_alike(merge, wanted, draw)
+        check_all_done([store_dir, *merge])
+    with open_store(store_dir, wanted, sources, shard):
+        with beginning(store_dir):
+            sources = _with_splits(sources, raw_dir, store_dir, draw)
+        if shard:
+            shard.begin(store_dir)
+            sources = shard.of(sources)
+        _take_over(merge or [], sources, raw_dir, store_dir)
         rows = {source.id: _stored_row(store_dir, raw_dir, source) for source in sources}
         jobs = [(source, raw_dir, store_dir, options) for source in sources if not rows[source.id]]
-        return close_store(store_dir, rows | _prepare_all(jobs, workers, progress))
+        rows |= _prepare_all(jobs, workers, progress)
+        return _end_shard(shard, store_dir, rows) if shard else close_store(store_dir, rows)
+
+
+def _take_over(stores: list[Path], sources: list[Source], raw_dir: Path, store_dir: Path) -> None:
+    """Fill a store with clips of others, if made from the files that are in the raw folder now."""
+    for source in sources if stores else ():
+        if _stored_row(store_dir, raw_dir, source):
+            continue
+        found = (other for other in stores if _stored_row(other, raw_dir, source))
+        if other := next(found, None):
+            copy_clip(other, store_dir, source.id)
+
+
+def _end_shard(shard: Shard, store_dir: Path, rows: dict[str, dict]) -> pd.DataFrame:
+    manifest = to_manifest(rows.values())
+    usable = int((manifest["status"] == "ok").sum())
+    shard.finish(store_dir, clips=len(manifest), usable=usable)
+    return manifest
 
 
 def _settings(options: Options) -> dict[str, object]:

@@ -1,27 +1,34 @@
-"""The making of a store: begun or continued by one process at a time, and whole at the end."""
+"""The making of a store: begun or continued by one process at a time, and whole at the end.
+
+Processes that prepare different shards of the clips may share it; none of them makes it whole.
+"""
 
 import errno
-import fcntl
 import json
 import os
+import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pandas as pd
 
 from mvemotion.data.clip_file import clip_path
 from mvemotion.data.manifest import to_manifest, write_manifest
+from mvemotion.data.shards import Shard, differences
 from mvemotion.data.sources import Source
 from mvemotion.data.store import ORIGIN, read_description
 from mvemotion.errors import DataError, InputError
-from mvemotion.files import read_json, write_json, write_text
+from mvemotion.files import locked, read_json, write_json, write_text
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+PATIENCE_S = 300.0  # for other shards to begin: they look at every source, on a slow disk maybe
 
 
 @contextmanager
-def open_store(store_dir: Path, wanted: dict, sources: list[Source]) -> Iterator[None]:
+def open_store(
+    store_dir: Path, wanted: dict, sources: list[Source], shard: Shard | None = None
+) -> Iterator[None]:
     """Begin a store, or continue one that was begun alike, with its folder for this process alone.
 
     Parameters
@@ -32,21 +39,34 @@ def open_store(store_dir: Path, wanted: dict, sources: list[Source]) -> Iterator
         What `mvemotion.data.store.describe` returns.
     sources : list of Source
         The clips to store.
+    shard : Shard, optional
+        Share the folder with processes that prepare other shards.
 
     Raises
     ------
     InputError
-        If the folder holds other things than a store.
+        If the folder holds other things than a store, or another process is at work on it.
     DataError
-        If the store was begun otherwise or from other clips, another process is at work on it,
-        or, at any time, the disk is full.
+        If the store was begun otherwise or from other clips, or, at any time, the disk is full.
     """
     with _a_full_disk_named(store_dir):
         _refuse_other_things(store_dir)
         store_dir.mkdir(parents=True, exist_ok=True)
-        with _hold(store_dir):
-            _begin_or_continue(store_dir, wanted, sources)
+        with ExitStack() as held:
+            held.enter_context(_hold(store_dir / ".lock", store_dir, shard, shared=bool(shard)))
+            if shard:
+                held.enter_context(_hold(shard.file(store_dir, ".lock"), store_dir, shard))
+            with beginning(store_dir):
+                _begin_or_continue(store_dir, wanted, sources, is_alone=not shard)
             yield
+
+
+@contextmanager
+def beginning(store_dir: Path) -> Iterator[None]:
+    """Read and write what all shards share in a store, one after the other."""
+    busy = f"{store_dir}: another process has been beginning it for {PATIENCE_S:.0f} s; end it"
+    with locked(store_dir / ".beginning", busy=busy, patience_s=PATIENCE_S):
+        yield
 
 
 def close_store(store_dir: Path, rows: Mapping[str, dict]) -> pd.DataFrame:
@@ -100,34 +120,36 @@ def _refuse_other_things(store_dir: Path) -> None:
 
 
 @contextmanager
-def _hold(store_dir: Path) -> Iterator[None]:
-    """Keep other processes out; the system lets go of the lock however this one ends."""
-    with (store_dir / ".lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            raise DataError(
-                f"{store_dir}: process {file.read().strip()} is preparing it; wait for its end, or "
-                "prepare into another folder"
-            ) from error
+def _hold(
+    path: Path, store_dir: Path, shard: Shard | None, *, shared: bool = False
+) -> Iterator[None]:
+    """Hold a lock of the store; the system lets go of it however this process ends."""
+    last = path.read_text().strip() if path.exists() else ""
+    busy = (
+        f"{store_dir}: process {last} is preparing it; wait for its end, or prepare into another "
+        "folder"
+    )
+    with locked(path, busy=busy, shared=shared) as file:
         file.truncate(0)
-        file.write(f"{os.getpid()}\n")
+        place = f" (shard {shard})" if shard else ""
+        file.write(f"{os.getpid()} on {socket.gethostname()}{place}\n")
         file.flush()
         yield
 
 
-def _begin_or_continue(store_dir: Path, wanted: dict, sources: list[Source]) -> None:
+def _begin_or_continue(
+    store_dir: Path, wanted: dict, sources: list[Source], *, is_alone: bool
+) -> None:
     found = read_description(store_dir)
     if found is None:
         write_text(store_dir / "store.json", json.dumps(wanted, indent=2) + "\n")
         return
     if found != wanted:
         raise DataError(
-            f"{store_dir}: prepared with {_differences(found, wanted)}; prepare into another "
+            f"{store_dir}: prepared with {differences(found, wanted)}; prepare into another "
             "folder, or with the same options"
         )
-    for leftover in store_dir.rglob(".*.part*"):
+    for leftover in store_dir.rglob(".*.part*") if is_alone else ():
         leftover.unlink(missing_ok=True)
     stored = set(_stored_ids(store_dir))
     if stored and not stored & {source.id for source in sources}:
@@ -135,16 +157,6 @@ def _begin_or_continue(store_dir: Path, wanted: dict, sources: list[Source]) -> 
             f"{store_dir}: none of its {len(stored)} clips is in the raw folder; prepare other "
             "clips into another folder"
         )
-
-
-def _differences(found: dict, wanted: dict) -> str:
-    pairs = [
-        f"{key}={found[part].get(key)!r} (now {wanted[part].get(key)!r})"
-        for part in ("clip_format", "options")
-        for key in found[part] | wanted[part]
-        if found[part].get(key) != wanted[part].get(key)
-    ]
-    return ", ".join(pairs) or "other settings"
 
 
 def _stored_ids(store_dir: Path) -> Iterator[str]:
