@@ -8,6 +8,7 @@ killed in epoch 7 and resumed ends, on a CPU, with the same weights as one that 
 import math
 import os
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from mvemotion.errors import DataError, DivergedError, InputError
 from mvemotion.files import write_json, write_table
 from mvemotion.layers import channels_last_
 from mvemotion.networks import count_parameters, create_network
+from mvemotion.processes import ending_together, share_norms, torchrun_devices
 from mvemotion.provenance import peak_memory, provenance
 from mvemotion.runs import TrainedNetwork, TrainingConfig, claim_run, is_complete, save_weights
 from mvemotion.specs import STREAMS, find_network
@@ -64,8 +66,10 @@ def train(
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
     devices : int
         GPUs, or CPU processes, that share every epoch's clips (DDP). Each takes batches of
-        `config.batch_size`, so that more devices mean larger steps. More than one needs a program
-        that can be started again by its command line, as ``mvemotion train`` can.
+        `config.batch_size`, so that more devices mean larger steps: N devices train as one does
+        with N times the batch size, BatchNorm included; dropout and masks are drawn otherwise.
+        More than one needs a program that can be started again by its command line, as
+        ``mvemotion train`` can. Under torchrun, all the processes that it started.
     on_epoch : callable, optional
         Called with each epoch's history row, in the first process only.
 
@@ -87,14 +91,19 @@ def train(
     if is_complete(run):
         claim_run(run, config, store.checksum())
         return run
-    job = _Job(config, store, run, open_fabric(device, devices, config.precision))
-    claim_run(run, config, store.checksum())
-    job.resume()
-    while job.epoch < config.epochs:
-        row = job.run_epoch()
-        if on_epoch and job.fabric.is_global_zero:
-            on_epoch(row)
-    job.finish()
+    devices, machines = torchrun_devices() or (devices, 1)
+    fabric = open_fabric(device, devices, config.precision, machines=machines)
+    fabric.launch()
+    with ending_together(fabric):
+        job = _Job(config, store, run, fabric)
+        with fabric.rank_zero_first():
+            claim_run(run, config, store.checksum())
+        job.resume()
+        while job.epoch < config.epochs:
+            row = job.run_epoch()
+            if on_epoch and fabric.is_global_zero:
+                on_epoch(row)
+        job.finish()
     return run
 
 
@@ -122,11 +131,12 @@ class _Job:
 
     def __init__(self, config: TrainingConfig, store: Store, run: Path, fabric: Fabric):
         self.config, self.store, self.run, self.fabric = config, store, run, fabric
-        fabric.launch()
         seed_everything(config.seed, verbose=False)
         network = create_network(
             config.network, clip_format=store.clip_format, **config.alternatives
         )
+        if fabric.world_size > 1:
+            network = share_norms(network, fabric.device)
         optimizer = _optimizer(config, network)
         self.network, self.optimizer = fabric.setup(channels_last_(network), optimizer)
         self.datasets = {s: self._dataset(s) for s in ("Train", "Validation")}
@@ -187,7 +197,10 @@ class _Job:
     def _train_epoch(self) -> dict:
         self.network.train()
         dataset, total = self.datasets["Train"], _Total()
-        batches = balanced_batches(self._share(len(dataset)), self.config.batch_size)
+        order = torch.randperm(len(dataset)).tolist()
+        if self.fabric.world_size > 1:  # from here on, each draws its own dropout and masks
+            torch.manual_seed(torch.initial_seed() + 7_919 * self.fabric.global_rank)
+        batches = balanced_batches(self._share(order), self.config.batch_size)
         for batch, streams in self._stream("Train", batches):
             logits = self.network(streams)
             loss = F.cross_entropy(logits, batch["target"])
@@ -195,27 +208,26 @@ class _Job:
             self.fabric.backward(loss)
             self.optimizer.step()
             total.add(loss.detach(), logits.detach(), batch["target"])
-        if not math.isfinite(total.loss):
+        row = total.means("train", self.fabric)  # of all processes: they end alike
+        if not math.isfinite(row["train_loss"]):
             raise DivergedError(
-                f"{self.config.network}: the loss is {total.loss} in epoch {self.epoch + 1}; "
-                f"train with a learning rate below {self.config.learning_rate:g}"
+                f"{self.config.network}: the loss is {row['train_loss']} in epoch "
+                f"{self.epoch + 1}; train with a learning rate below {self.config.learning_rate:g}"
             )
-        return total.means("train", self.fabric)
+        return row
 
     def _settle_norms(self) -> None:
         """Replace BatchNorm's moving averages by averages over the training clips."""
-        batches = balanced_batches(range(len(self.datasets["Train"])), self.config.batch_size)
+        part = self._share(list(range(len(self.datasets["Train"]))))
+        batches = balanced_batches(part, self.config.batch_size)
         with self.fabric.autocast():
             inputs = (streams for _, streams in self._stream("Train", batches))
             update_bn(inputs, self.network.module)
 
-    def _share(self, clips: int) -> list[int]:
-        """This process's part of the epoch's order; all parts have the same length."""
-        order = torch.randperm(clips).tolist()
+    def _share(self, order: list[int]) -> list[int]:
+        """This process's part of an order of clips; all parts have the same length."""
         processes, rank = self.fabric.world_size, self.fabric.global_rank
-        if processes > 1:  # from here on, each process draws its own dropout and masks
-            torch.manual_seed(torch.initial_seed() + 7_919 * rank)
-        return (order + order[: -clips % processes])[rank::processes]
+        return (order + order[: -len(order) % processes])[rank::processes]
 
     @torch.no_grad()
     def _validate(self) -> dict:
@@ -239,7 +251,7 @@ class _Job:
             streams = self.pipelines[split](batch)
             if self.config.augment and split == "Train":
                 streams = augment_music(streams)
-            yield batch, streams
+            yield batch, self.fabric.strategy.precision.convert_input(streams)
 
     def _state(self) -> dict:
         return {"network": self.network, "optimizer": self.optimizer, "history": self.history}
@@ -322,7 +334,9 @@ def input_pipeline(store: Store, streams: tuple[str, ...], split: str) -> InputP
     return InputPipeline(streams, store.clip_format, {name: statistics[name] for name in arrays})
 
 
-def open_fabric(device: str, devices: int = 1, precision: str = "32-true") -> Fabric:
+def open_fabric(
+    device: str, devices: int = 1, precision: str = "32-true", *, machines: int = 1
+) -> Fabric:
     """Lightning's hold on devices and precision.
 
     Raises
@@ -330,8 +344,10 @@ def open_fabric(device: str, devices: int = 1, precision: str = "32-true") -> Fa
     InputError
         If this machine has no such device, or Lightning no such precision.
     """
+    # Jobs of a cluster start one process themselves, and this one may be no job at all.
+    warnings.filterwarnings("ignore", message="The `srun` command is available on your system")
     try:
-        return Fabric(accelerator=device, devices=devices, precision=precision)
+        return Fabric(accelerator=device, devices=devices, num_nodes=machines, precision=precision)
     except (RuntimeError, ValueError, MisconfigurationException) as error:
         raise InputError(
             f"device {device!r}, {devices} of them, precision {precision!r}: {error}"
