@@ -20,7 +20,7 @@ from mvemotion.data.store import Store
 from mvemotion.errors import InputError, ReplicationError
 from mvemotion.files import locked, read_json, write_json
 from mvemotion.paths import notebooks_dir
-from mvemotion.pipeline import engine, jobs, plan
+from mvemotion.pipeline import engine, jobs, leash, plan
 from mvemotion.pipeline.plan import make_plan, write_plan
 from mvemotion.progress import DONE, FAILED, STEP, Display, Journal
 from mvemotion.replication import open_workspace
@@ -181,9 +181,27 @@ def test_the_display_has_a_line_for_each_finished_job(capsys):
 def test_a_job_of_a_replication_that_is_gone_does_not_begin(tmp_path, monkeypatch):
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    monkeypatch.setenv(jobs.OWNER, jobs.owner().split(":")[0] + f":{gone.pid}")
+    monkeypatch.setenv(leash.OWNER, leash.owner().split(":")[0] + f":{gone.pid}")
     assert jobs.main([str(tmp_path / "plan.json"), "train", "music_a2/seed-0"]) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_a_job_on_another_machine_ends_once_the_lock_is_let_go(tmp_path, monkeypatch):
+    monkeypatch.setenv(leash.OWNER, "elsewhere:1")
+    monkeypatch.setattr(leash, "PROBE_S", 0.0)
+    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    with locked(tmp_path / leash.LOCK, busy=""):
+        held = leash.Leash(tmp_path)
+        assert not held.is_cut()
+    assert held.wait(sleeper) == -signal.SIGTERM
+    assert held.is_cut()
+
+
+def test_a_job_on_another_machine_goes_on_where_locks_do_not_reach(tmp_path, monkeypatch):
+    monkeypatch.setenv(leash.OWNER, "elsewhere:1")
+    assert not leash.Leash(tmp_path).is_cut()
+    monkeypatch.delenv(leash.OWNER)
+    assert not leash.Leash(tmp_path).is_cut()
 
 
 def test_jobs_take_turns_at_the_gpus(tmp_path):
@@ -287,7 +305,7 @@ def test_a_training_that_is_killed_is_a_failure_with_its_signal(
         f"import sys\nif '--work' in sys.argv[-1:]:\n    {kill}"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setenv(jobs.OWNER, jobs.owner())
+    monkeypatch.setenv(leash.OWNER, leash.owner())
     assert jobs.main([str(path), "train", "music_a2/seed-0"]) == 0
     outcome = read_json(workspace.root / "runs" / "music_a2" / "seed-0" / "outcome.json")
     assert outcome["error"] == "ended by signal 9 (out of memory?)"

@@ -4,6 +4,7 @@ Every job appends lines of JSON to one journal, from whichever process or machin
 display reads them.
 """
 
+import fcntl
 import json
 import os
 import time
@@ -23,11 +24,12 @@ class Journal:
     path: Path
 
     def write(self, job: str, event: str, text: str = "") -> None:
-        """Append one event; short enough for the system to write it as a whole."""
+        """Append one event as a whole, whoever else does, and from whichever machine."""
         entry = {"time": round(time.time(), 1), "job": job, "event": event, "text": text[:1000]}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # appending is not atomic on network disks
             os.write(descriptor, (json.dumps(entry) + "\n").encode())
         finally:
             os.close(descriptor)

@@ -14,7 +14,8 @@ from pathlib import Path
 from mvemotion.errors import ReplicationError
 from mvemotion.files import locked, read_json, write_json
 from mvemotion.paths import replication_file
-from mvemotion.pipeline.jobs import JOURNAL, OWNER, owner
+from mvemotion.pipeline.jobs import JOURNAL
+from mvemotion.pipeline.leash import LOCK, OWNER, owner
 from mvemotion.pipeline.plan import OUTCOME, PLAN, make_plan, notebook_mark, write_plan
 from mvemotion.profiles import load_profile
 from mvemotion.progress import Display, Journal
@@ -53,11 +54,13 @@ def replicate(
     seeds : int
         How many: `seed` and those after it. The notebooks show the first; the tables average.
     jobs : int, optional
-        How many at a time; one a core, or one a GPU, if not given.
+        How many at a time; one a core, or one a GPU, if not given; with `engine_profile`, what
+        that says.
     only : tuple of str
         Tables, figures or notebooks; see `mvemotion.course.find_lessons`. All if empty.
     engine_profile : Path, optional
-        A profile of Snakemake's own, such as ``replication/profiles/slurm``.
+        A profile of Snakemake's own, such as ``replication/profiles/slurm``. It says how many
+        threads a job has; its engine deals out GPUs, one to a training if `device` is ``"cuda"``.
 
     Returns
     -------
@@ -76,23 +79,36 @@ def replicate(
         os.environ.pop(name, None)
     root = results_folder(load_profile(profile), results, splits)
     busy = f"{root}: another replication is at work there; wait for it, or end it"
-    with locked(root / ".replicating", busy=busy, patience_s=PATIENCE_S) as lock:
+    with locked(root / LOCK, busy=busy, patience_s=PATIENCE_S) as lock:
         workspace = open_workspace(
             profile, data=data, store=store, results=results, splits=splits, device=device
         )
-        gpus = _gpus(device)
-        jobs = jobs or len(gpus) or len(os.sched_getaffinity(0))
-        threads = max(1, len(os.sched_getaffinity(0)) // jobs)
-        plan = make_plan(workspace, profile, seed=seed, seeds=seeds, only=only, threads=threads) | {
-            "gpus": gpus
-        }
+        machine = _machine(device, jobs, engine_profile)
+        plan = make_plan(
+            workspace, profile, seed=seed, seeds=seeds, only=only, threads=machine["threads"]
+        )
+        plan |= machine
         for row, reason in plan["left_out"].items():
             print(f"{row}: left out: {reason}")
         write_plan(plan, root)
-        ended = _run(root, _command(root, jobs * threads, engine_profile), plan, lock.fileno())
+        command = _command(root, plan, jobs, engine_profile)
+        ended = _run(root, command, plan, lock.fileno())
         _sum_up(workspace, seed, is_changed=ended.jobs > 0)
     _report_failures(root, plan, ended.code)
     return root
+
+
+def _machine(device: str, jobs: int | None, engine_profile: Path | None) -> dict:
+    """What jobs may use: ``threads`` each, ``cores`` in all, ``gpus`` of this machine, or ``gpu``.
+
+    ``gpu`` is how many a training asks a cluster for.
+    """
+    if engine_profile:
+        return {"threads": 1, "cores": None, "gpus": [], "gpu": int(device == "cuda")}
+    gpus, cores = _gpus(device), len(os.sched_getaffinity(0))
+    jobs = jobs or len(gpus) or cores
+    threads = max(1, cores // jobs)
+    return {"threads": threads, "cores": jobs * threads, "gpus": gpus, "gpu": 0}
 
 
 def _gpus(device: str) -> list[str]:
@@ -105,13 +121,22 @@ def _gpus(device: str) -> list[str]:
 
 
 # --- Snakemake ------------------------------------------------------------------------------------
-def _command(root: Path, cores: int, engine_profile: Path | None) -> list[str]:
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(replication_file("Snakefile"))]
+def _command(root: Path, plan: dict, jobs: int | None, engine_profile: Path | None) -> list[str]:
+    command = [sys.executable, "-m", "mvemotion.pipeline.leash", str(root)]
+    command += [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str(replication_file("Snakefile")),
+    ]
     command += ["--directory", str(root), "--configfile", str(root / PLAN)]
     command += ["--keep-going", "--rerun-incomplete", "--rerun-triggers", "mtime", "params"]
     command += ["--scheduler", "greedy", "--nocolor"]
-    chosen = ["--workflow-profile", str(engine_profile.resolve())] if engine_profile else []
-    return [*command, "--cores", str(cores), *chosen]
+    if not engine_profile:
+        return [*command, "--cores", str(plan["cores"])]
+    command += ["--workflow-profile", str(engine_profile.resolve())]
+    return [*command, *(["--jobs", str(jobs)] if jobs else [])]
 
 
 @dataclass(frozen=True)

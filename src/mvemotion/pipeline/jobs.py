@@ -11,7 +11,6 @@ is cheap; torch and Papermill are imported by the work alone.
 import argparse
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -22,17 +21,11 @@ from pathlib import Path
 
 from mvemotion.errors import InputError, MvemotionError
 from mvemotion.files import locked, read_json, write_json, write_text
+from mvemotion.pipeline.leash import WATCH_S, Leash
 from mvemotion.progress import DONE, FAILED, STARTED, STEP, Journal
 from mvemotion.provenance import WORK
 
-OWNER = "MVEMOTION_REPLICATION"  # host and process of the replication that a job belongs to
 JOURNAL = "progress.jsonl"
-WATCH_S = 0.2
-
-
-def owner() -> str:
-    """This process, as the value of `OWNER`."""
-    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -50,39 +43,20 @@ def main(arguments: list[str] | None = None) -> int:
 def watch(options: argparse.Namespace) -> int:
     """Start the work, wait for it, and tell how it ended."""
     journal, name = Journal(options.plan.parent / JOURNAL), options.name or options.kind
-    if _is_orphan():
+    leash = Leash(options.plan.parent)
+    if leash.is_cut():
         return 1
     journal.write(name, STARTED)
     command = [sys.executable, "-m", "mvemotion.pipeline.jobs", str(options.plan)]
     command += [options.kind, *filter(None, [options.name]), "--work"]
     with _gpu_slot(options) as environment:
-        code = _wait(subprocess.Popen(command, env=os.environ | environment))
-    if code < 0 and not _is_orphan():
+        code = leash.wait(subprocess.Popen(command, env=os.environ | environment))
+    if code < 0 and not leash.is_cut():
         error = f"ended by signal {-code}{' (out of memory?)' if code == -9 else ''}"
         _record_failure(options, error, "")
         journal.write(name, FAILED, error)
         return 0 if options.kind == "train" else 1
     return code
-
-
-def _wait(process: subprocess.Popen) -> int:
-    while process.poll() is None:
-        if _is_orphan():
-            process.terminate()
-        time.sleep(WATCH_S)
-    return process.returncode
-
-
-def _is_orphan() -> bool:
-    """Whether the replication that this job belongs to has ended, as far as can be seen here."""
-    host, _, process = os.environ.get(OWNER, "").partition(":")
-    if host != socket.gethostname():
-        return False
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return True
-    return False
 
 
 @contextmanager
