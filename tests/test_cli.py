@@ -51,6 +51,13 @@ def test_networks_check_passes_and_names_the_two_open_rows(capsys):
     assert capsys.readouterr().out.count("open") >= 2
 
 
+def test_networks_sets_references_apart(capsys):
+    main(["networks"])
+    rows, references = capsys.readouterr().out.split("Reference, not in the paper")
+    assert "r2plus1d" not in rows
+    assert "video_r2plus1d_18" in references
+
+
 def test_networks_json_holds_all_rows(capsys):
     main(["networks", "--json"])
     rows = json.loads(capsys.readouterr().out)
