@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -317,6 +318,7 @@ def test_weights_carry_the_alternatives_that_they_were_trained_with(options, sto
     assert trained.network.spec == alternative(find_network("video_a3_mmtm"), **options)
     copy = load_weights(save_weights(tmp_path / "copy.safetensors", trained))
     assert copy.network.spec == trained.network.spec
+    assert copy.training == asdict(settings) | {"store_checksum": store.checksum()}
     with pytest.raises(DataError, match=f"other {next(iter(options))}"):
         train(config("video_a3_mmtm", epochs=1), store, run)
 
@@ -327,6 +329,7 @@ def test_weights_of_before_there_were_alternatives_still_load(store, tmp_path):
         metadata = file.metadata()
     assert (metadata.pop("mmtm"), metadata.pop("swap_pathways")) == ("sum", "false")
     assert metadata.pop("preparation")
+    assert metadata.pop("training")
     save_file(load_file(path), path, metadata)
     assert load_weights(path).network.spec == find_network("music_a2")
     assert load_weights(path).preparation == {}

@@ -84,6 +84,7 @@ class TrainedNetwork:
     standardize: str
     statistics: dict[str, tuple[float, float]]
     preparation: dict[str, object] = field(default_factory=dict)  # options of the clips' store
+    training: dict[str, object] = field(default_factory=dict)  # configuration, seed, clips' checksum
 
 
 def save_weights(path: Path, trained: TrainedNetwork) -> Path:
@@ -102,6 +103,7 @@ def save_weights(path: Path, trained: TrainedNetwork) -> Path:
         "standardize": trained.standardize,
         "statistics": json.dumps(trained.statistics),
         "preparation": json.dumps(trained.preparation),
+        "training": json.dumps(trained.training),
     }
     tensors = {k: v.detach().cpu().contiguous() for k, v in trained.network.state_dict().items()}
     content = save(tensors, metadata)
@@ -219,6 +221,7 @@ def _rebuild(facts: dict) -> TrainedNetwork:
         facts["standardize"],
         {name: (mean, deviation) for name, (mean, deviation) in facts["statistics"].items()},
         dict(facts.get("preparation", {})),
+        dict(facts.get("training", {})),
     )
 
 

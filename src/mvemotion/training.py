@@ -10,6 +10,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -271,6 +272,7 @@ class _Job:
             config.standardize,
             self.pipelines["Train"].statistics,
             self.store.options,
+            asdict(config) | {"store_checksum": self.store.checksum()},
         )
 
     def _record(self) -> dict:
