@@ -114,11 +114,16 @@ def log_mel_and_phase(
         return_complex=True,
     )
     real, imaginary = spectrum.mT.real, spectrum.mT.imag  # (..., L, bins), as they lie in memory
-    parts = torch.stack([real.square() + imaginary.square(), real, imaginary])
     blocks = _mel_blocks(sample_rate_hz, clip_format.window, clip_format.mel_bands)
-    mel = torch.cat([parts[..., bins] @ weights.to(device) for bins, weights in blocks], dim=-1)
-    power, real, imaginary = mel.mT
-    return torch.stack([power_to_db(power), torch.atan2(imaginary, real)], dim=-3)
+
+    def sum_bands(values: Tensor) -> Tensor:
+        return torch.cat(
+            [values[..., bins] @ weights.to(device) for bins, weights in blocks], -1
+        ).mT
+
+    log_mel = power_to_db(sum_bands(real.square().addcmul_(imaginary, imaginary)))
+    phase = torch.atan2(sum_bands(imaginary), sum_bands(real))
+    return torch.stack([log_mel, phase], dim=-3)
 
 
 def power_to_db(power: Tensor) -> Tensor:
