@@ -7,6 +7,8 @@ import pytest
 
 from demo_servers import serving, tiny_weights, wait_until
 from media_files import Movie, face_picture, write_movie
+from mvemotion.explanation import explain_recording, write_page
+from mvemotion.prediction import Predictor
 from mvemotion.specs import EMOTIONS
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright for Python is needed")
@@ -139,6 +141,8 @@ def test_a_dropped_file_is_taken_too(new_page, movie):
     )
     page.dispatch_event("#drop", "drop", {"dataTransfer": transfer})
     expect(page.locator("#result-name")).to_have_text("dropped.mp4")
+    expect(page.locator("main")).to_be_focused()
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "none"
 
 
 def test_words_named_mp4_are_refused_in_words(new_page, tmp_path):
@@ -283,6 +287,20 @@ def test_nothing_is_wider_than_the_window(new_page, result_path, width, theme):
     page = new_page(result_path, **size)
     page.wait_for_selector("#chart path.curve")
     assert page.evaluate(OVERFLOW) <= 0
+
+
+def test_the_page_of_an_unsure_explanation_fits_a_phone(browser, movie, tmp_path):
+    weights = tiny_weights(tmp_path / "w.safetensors")
+    predictor = Predictor(weights, device="cpu", abstain_below=1.0)
+    timeline = predictor.predict(movie, hop_s=2.0)
+    written = write_page(explain_recording(movie, predictor, timeline), tmp_path / "why")
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(written.as_uri())
+    expect(page.locator("td .whole").first).to_contain_text("uncertain: ")
+    widest = "nodes => nodes.forEach(node => node.lastChild.data = 'uncertain: Relaxation')"
+    page.locator("td .whole").evaluate_all(widest)
+    assert page.evaluate(OVERFLOW) <= 0
+    page.close()
 
 
 def test_the_notice_is_seen_and_says_which_network(new_page):

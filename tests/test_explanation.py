@@ -524,4 +524,6 @@ def test_an_unsure_answer_is_explained_as_such(movies, tmp_path):
     explained = explain_recording(movies["bars"], predictor, timeline)
     assert list(explained.windows) == [0]
     found = Page(write_page(explained, tmp_path))
-    assert f"uncertain: {explained.windows[0].emotion}" in found.text
+    answer = f"uncertain: {explained.windows[0].emotion}"
+    assert f"s: {answer}, " in found.text  # over the maps
+    assert found.text.count(answer) == 1 + len(timeline.starts_s)

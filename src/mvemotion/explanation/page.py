@@ -49,7 +49,7 @@ def write_page(found: RecordingExplanation, folder: Path) -> Path:
         "in_short": list(_in_short(found)),
         "curves": _curves(timeline, folder),
         "rows": [_row(found, index) for index in range(len(timeline.starts_s))],
-        "sections": [_section(window, index, folder) for index, window in found.windows.items()],
+        "sections": [_section(found, index, folder) for index in found.windows],
         "stretches": sum(emotion != "" for emotion, *_ in _stretches(timeline)),
         "origin": f"Made {facts['time_utc']} from commit {facts['commit'] or 'unknown'}.",
     }
@@ -134,16 +134,19 @@ def _row(found: RecordingExplanation, index: int) -> dict:
     timeline = found.timeline
     start_s, falls = timeline.starts_s[index], found.falls.get(index, {})
     emotion = EMOTIONS[timeline.logits[index].argmax()] if falls else "no answer"
-    doubt = "uncertain: " if timeline.emotions[index] == "uncertain" else ""
     return {
         "span": words.span(start_s, start_s + timeline.window_s),
-        "emotion": doubt + emotion,
+        "emotion": _doubt(timeline, index) + emotion,
         "colour": EMOTION_COLOURS.get(emotion),
         "probability": words.percent(timeline.probabilities[index].max()) if falls else "",
         "note": timeline.notes[index],
         "falls": [_bar(falls[m]) for m in found.modalities] if falls else [],
         "link": f"window-{index}" if index in found.windows else "",
     }
+
+
+def _doubt(timeline: Timeline, index: int) -> str:
+    return "uncertain: " if timeline.emotions[index] == "uncertain" else ""
 
 
 def _bar(fall: float) -> dict:
@@ -154,13 +157,14 @@ def _bar(fall: float) -> dict:
     }
 
 
-def _section(window: WindowExplanation, index: int, folder: Path) -> dict:
+def _section(found: RecordingExplanation, index: int, folder: Path) -> dict:
+    window = found.windows[index]
     second = np.argsort(-window.probabilities, kind="stable")[1]
     figures = folder / "figures"
     return {
         "id": f"window-{index}",
         "span": words.span(window.start_s, window.stop_s),
-        "emotion": window.emotion,
+        "emotion": _doubt(found.timeline, index) + window.emotion,
         "colour": EMOTION_COLOURS[window.emotion],
         "probability": words.percent(window.probability),
         "second": f"{EMOTIONS[second]} {words.percent(window.probabilities[second])}",

@@ -9,7 +9,7 @@ const STEPS = { upload: "Upload", draw: "Draw", wait: "Wait", analyse: "Analyse"
 const NEXT = {
   0: "Look at the terminal in which it was started, then try again.",
   413: "",
-  422: "Any video or sound file that a player can open will do; an .mp4 is the safest.",
+  422: "Take a file that a player opens and that has what the network needs; an .mp4 is the safest.",
 };
 
 let about, view, controller, current;
