@@ -14,6 +14,7 @@ from mvemotion.data.store import Store
 from mvemotion.errors import ClipError, DataError, InputError
 from mvemotion.evaluation import predict_probabilities
 from mvemotion.networks import create_network
+from mvemotion.paths import shipped_weights
 from mvemotion.prediction import Predictor, predict
 from mvemotion.runs import TrainedNetwork, load_weights, save_weights
 from mvemotion.specs import EMOTIONS, STREAMS, ClipFormat
@@ -127,6 +128,28 @@ def test_a_file_that_is_no_recording_is_named_unreadable(tmp_path):
     path.write_text("not a video")
     with pytest.raises(ClipError, match="unreadable: 11 bytes"):
         predict(path, trained("music_a2"), device="cpu")
+    with pytest.raises(ClipError, match=r"unreadable: a folder; .*name the files in it"):
+        predict(tmp_path, trained("music_a2"), device="cpu")
+    with pytest.raises(ClipError, match=r"unreadable: no such file; .*look for a slip"):
+        predict(tmp_path / "nothing.mp4", trained("music_a2"), device="cpu")
+
+
+@pytest.mark.parametrize("probability", [-0.1, 1.1, float("nan")])
+def test_no_answer_can_be_surer_than_one(probability):
+    with pytest.raises(InputError, match="a probability from 0 to 1 is needed"):
+        Predictor(trained("music_a2"), device="cpu", abstain_below=probability)
+
+
+def test_without_weights_those_of_the_package_answer_and_warn(tmp_path, capsys):
+    path = write_movie(tmp_path / "short.mp4", Movie(seconds=0.8))
+    with pytest.warns(UserWarning, match="synthetic clips only"):
+        timeline = predict(path, device="cpu")
+    np.testing.assert_array_equal(
+        timeline.logits, predict(path, shipped_weights(), device="cpu").logits
+    )
+    options = ["--out", str(tmp_path), "--formats", "csv", "--device", "cpu"]
+    assert main(["predict", str(path), *options]) == 0
+    assert "synthetic clips only" in capsys.readouterr().err
 
 
 def test_weights_without_statistics_are_refused():
@@ -152,6 +175,7 @@ def test_the_command_writes_what_was_asked_for_and_goes_on_after_a_bad_file(tmp_
     printed = capsys.readouterr()
     assert "empty.mp4: unreadable: 0 bytes" in printed.err
     assert "of 3" in printed.out
+    assert str(tmp_path / "out" / "My clip (1).timeline.srt") in printed.out
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"My clip (1).timeline.csv", "My clip (1).timeline.srt"}
 
@@ -159,7 +183,16 @@ def test_the_command_writes_what_was_asked_for_and_goes_on_after_a_bad_file(tmp_
 def test_two_videos_of_one_name_are_refused_before_any_work(tmp_path, capsys):
     weights = save_weights(tmp_path / "weights.safetensors", trained("music_a2"))
     assert main(["predict", "a/x.mp4", "b/x.mp4", "--weights", str(weights)]) == 2
-    assert "2 videos would write x.timeline.*" in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert "2 videos would write x.timeline.*" in printed
+    assert "an --out for each" in printed
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_any_work(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "out"
+    assert main(["predict", "x.mp4", "--weights", "nothing", "--out", str(out)]) == 2
+    assert "a folder that can be written is needed" in capsys.readouterr().err
 
 
 # --- The timeline ---------------------------------------------------------------------------------
@@ -208,7 +241,7 @@ def test_an_unsure_window_is_called_uncertain(timeline):
 def test_subtitles_follow_one_another_from_start_to_end(timeline):
     assert timeline.to_srt() == (
         "1\n00:00:00,000 --> 00:00:22,500\nExcited 70%\n\n"
-        "2\n00:00:22,500 --> 00:00:37,500\nuncertain 30%\n\n"
+        "2\n00:00:22,500 --> 00:00:37,500\nuncertain (Excited 30%)\n\n"
         "3\n00:00:37,500 --> 00:01:00,000\n(no sound)\n"
     )
 

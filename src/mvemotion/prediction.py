@@ -1,5 +1,6 @@
 """A trained network on recordings of any length: emotion over time (Figure 7)."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +14,12 @@ from tqdm import tqdm
 from mvemotion.data.batches import InputPipeline
 from mvemotion.data.convert import face_arrays, music_arrays, video_array
 from mvemotion.data.window_pictures import WindowPictures
-from mvemotion.errors import DataError
+from mvemotion.errors import DataError, InputError
 from mvemotion.layers import channels_last_
 from mvemotion.media.audio import MIN_AUDIO_SHARE
 from mvemotion.media.sampling import frame_indices
 from mvemotion.media.windows import Excerpt, Recording
+from mvemotion.paths import shipped_weights
 from mvemotion.runs import TrainedNetwork, load_weights
 from mvemotion.specs import EMOTIONS, STREAMS
 from mvemotion.timeline import Timeline, window_starts
@@ -25,11 +27,15 @@ from mvemotion.training import open_fabric
 
 TAIL_S = 0.25  # about a packet of sound or some pictures: not worth a window of its own
 NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
+SHIPPED_NOTICE = (
+    "no weights given: those of the package are used, which learned from synthetic clips only; "
+    "on real videos the answers are arbitrary; name a run or a file for real use"
+)
 
 
 def predict(
     path: str | Path,
-    weights: str | Path | TrainedNetwork,
+    weights: str | Path | TrainedNetwork | None = None,
     *,
     hop_s: float = 5.0,
     device: str = "auto",
@@ -40,8 +46,9 @@ def predict(
     ----------
     path : str or Path
         Anything that FFmpeg reads, of any length; for music networks also sound alone.
-    weights : str, Path or TrainedNetwork
-        A weights file, or the folder of a run.
+    weights : str, Path or TrainedNetwork, optional
+        A weights file, or the folder of a run; if not given, those that come with the package,
+        with a warning, for they are not for real use.
     hop_s : float
         Seconds from one window to the next.
     device : str
@@ -66,6 +73,9 @@ def predict(
     >>> timeline = predict("video.mp4", "runs/music_a2")  # doctest: +SKIP
     >>> timeline.to_frame()[["start_s", "emotion"]]  # doctest: +SKIP
     """
+    if weights is None:
+        warnings.warn(SHIPPED_NOTICE, stacklevel=2)
+        weights = shipped_weights()
     return Predictor(weights, device=device).predict(path, hop_s=hop_s)
 
 
@@ -84,9 +94,16 @@ class Predictor:
         In which pictures of a window faces are searched and with what, as in `prepare`; as in the
         clips that the network learned from, if not given.
     abstain_below : float
-        The least probability that names an emotion.
+        The least probability that names an emotion, from 0 to 1.
     temperature : float
         What the logits are divided by: `mvemotion.temperature.read_temperature` knows it.
+
+    Raises
+    ------
+    InputError
+        If an option does not fit.
+    DataError
+        If the weights do not.
     """
 
     def __init__(
@@ -100,6 +117,8 @@ class Predictor:
         abstain_below: float = 0.0,
         temperature: float = 1.0,
     ):
+        if not 0 <= abstain_below <= 1:
+            raise InputError(f"abstain below {abstain_below}: a probability from 0 to 1 is needed")
         trained = weights if isinstance(weights, TrainedNetwork) else load_weights(_file(weights))
         self.trained = _check_statistics(trained)
         self._fabric = open_fabric(device)

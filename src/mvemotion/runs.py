@@ -198,7 +198,10 @@ def _read_header(path: Path) -> tuple[dict[str, object], dict[str, list[int]]]:
             names = file.keys()
             shapes = {name: file.get_slice(name).get_shape() for name in names}
     except (OSError, SafetensorError) as error:
-        raise DataError(f"{path}: not a safetensors file ({error})") from error
+        raise DataError(
+            f"{path}: not a safetensors file ({error}); name the weights.safetensors of a run; "
+            "`mvemotion import-keras` makes one of Keras' weights"
+        ) from error
     missing = {"network", "emotions", "clip_format", "standardize", "statistics"} - set(metadata)
     if missing:
         raise DataError(f"{path}: lacks {sorted(missing)} in its metadata; not saved by mvemotion")

@@ -128,13 +128,19 @@ class Timeline:
         bounds = np.concatenate([[0.0], middles, [self.duration_s]])
         cues = []
         for index, (emotion, row) in enumerate(zip(self.emotions, self.probabilities, strict=True)):
-            words = f"{emotion} {row.max():.0%}" if emotion else f"({self.notes[index]})"
+            words = f"{EMOTIONS[row.argmax()]} {row.max():.0%}" if emotion else self.notes[index]
+            if emotion in ("", "uncertain"):
+                words = f"{emotion} ({words})".strip()
             span = f"{_clock(bounds[index])} --> {_clock(bounds[index + 1])}"
             cues.append(f"{index + 1}\n{span}\n{words}\n")
         return "\n".join(cues)
 
     def plot(self, *, reading: str = "softmax", ax: Axes | None = None) -> Axes:
-        """One curve per emotion over time, thumbnails below; see `plot_timeline`."""
+        """One curve per emotion over time, thumbnails below; see `plot_timeline`.
+
+        Without `ax` the picture is the Axes' ``figure``: in a notebook, end the cell with
+        ``timeline.plot().figure``.
+        """
         if ax is None:
             ax = Figure(figsize=(10, 4.2), layout="constrained").subplots()
         return plot_timeline(self, ax=ax, reading=reading)

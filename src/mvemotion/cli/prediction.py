@@ -14,7 +14,11 @@ def add_commands(commands) -> None:
     parser = command(commands, run_predict, "emotion over time in videos of any length (Figure 7)")
     parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO")
     parser.add_argument(
-        "--weights", type=Path, required=True, help="a run's folder, or a .safetensors file of one"
+        "--weights",
+        type=Path,
+        metavar="RUN_OR_FILE",
+        help="a run's folder, or a .safetensors file; those of the package, which are not for real "
+        "use, if not given",
     )
     parser.add_argument("--out", type=Path, default=Path(), help="folder for the results")
     parser.add_argument(
@@ -25,7 +29,7 @@ def add_commands(commands) -> None:
         "--reading", choices=("softmax", "sigmoid"), default="softmax", help="of the picture"
     )
     parser.add_argument(
-        "--abstain", type=float, default=0.0, help="below this probability, say uncertain"
+        "--abstain", type=float, default=0.0, help="below this probability (0 to 1), say uncertain"
     )
     parser.add_argument(
         "--explain",
@@ -46,18 +50,23 @@ def add_commands(commands) -> None:
 def run_predict(options: argparse.Namespace) -> int:
     """``mvemotion predict``: every file that can be read, then exit 3 if one could not."""
     from mvemotion.errors import ClipError, DataError
-    from mvemotion.prediction import Predictor
+    from mvemotion.paths import shipped_weights
+    from mvemotion.prediction import SHIPPED_NOTICE, Predictor
     from mvemotion.temperature import read_temperature
 
     outputs = _outputs(options)
+    _make_folder(options.out)
+    if options.weights is None:
+        print(f"mvemotion predict: {SHIPPED_NOTICE}", file=sys.stderr)
+    weights = options.weights or shipped_weights()
     predictor = Predictor(
-        options.weights,
+        weights,
         device=options.device,
         batch_size=options.batch_size,
         faces=options.faces,
         detector=options.detector,
         abstain_below=options.abstain,
-        temperature=read_temperature(options.weights) if options.calibrated else 1.0,
+        temperature=read_temperature(weights) if options.calibrated else 1.0,
     )
     failures = 0
     for video, output in outputs.items():
@@ -67,9 +76,10 @@ def run_predict(options: argparse.Namespace) -> int:
             print(f"{video}: {error}", file=sys.stderr)
             failures += 1
             continue
-        for suffix in options.formats:
-            timeline.save(output.with_name(f"{output.name}.{suffix}"), reading=options.reading)
         print(f"{video}: {', '.join(_shares(timeline))}")
+        for suffix in options.formats:
+            path = output.with_name(f"{output.name}.{suffix}")
+            print(f"{video}: {timeline.save(path, reading=options.reading)}")
         if options.explain:
             _explain(video, predictor, timeline, output.with_suffix(".explanation"))
     return DataError.exit_code if failures else 0
@@ -91,8 +101,23 @@ def _outputs(options: argparse.Namespace) -> dict[Path, Path]:
     outputs = {video: options.out / f"{video.stem}.timeline" for video in options.videos}
     output, count = Counter(outputs.values()).most_common(1)[0]
     if count > 1:
-        raise InputError(f"{count} videos would write {output}.*; predict them one by one")
+        raise InputError(
+            f"{count} videos would write {output}.*; predict them one by one, with an "
+            "--out for each"
+        )
     return outputs
+
+
+def _make_folder(out: Path) -> None:
+    """Before any work, for it would be lost."""
+    from mvemotion.errors import InputError
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"--out {out}: {error.strerror}; a folder that can be written is needed; name another"
+        ) from error
 
 
 def _shares(timeline) -> list[str]:

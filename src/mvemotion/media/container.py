@@ -142,7 +142,11 @@ def open_container(path: Path) -> Iterator[av.container.InputContainer]:
 
 
 def _explain(path: Path, error: Exception) -> str:
-    size = path.stat().st_size if path.exists() else 0
+    if not path.exists():
+        return "no such file; the path of a recording is needed; look for a slip in it"
+    if path.is_dir():
+        return "a folder; the path of a recording is needed; name the files in it"
+    size = path.stat().st_size
     found = f"{size} bytes, {getattr(error, 'strerror', None) or error}"
     return f"{found}; an audio-visual file that FFmpeg reads is needed; replace or remove it"
 
