@@ -160,7 +160,11 @@ def test_weights_without_statistics_are_refused():
 def test_weights_are_read_from_a_file_or_a_runs_folder(clips, tmp_path):
     path = save_weights(tmp_path / "weights.safetensors", trained("music_a2"))
     clip = clips / "raw/test/Fear/bars.mp4"
-    np.testing.assert_array_equal(predict(clip, path).logits, predict(clip, tmp_path).logits)
+    one, other = predict(clip, path), predict(clip, tmp_path)
+    np.testing.assert_array_equal(one.logits, other.logits)
+    expected = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert one.to_dict()["weights_sha256"] == other.weights_sha256 == expected
+    assert predict(clip, trained("music_a2")).weights_sha256 == ""
 
 
 # --- The command ----------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """A trained network on recordings of any length: emotion over time (Figure 7)."""
 
+import hashlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -119,7 +120,7 @@ class Predictor:
     ):
         if not 0 <= abstain_below <= 1:
             raise InputError(f"abstain below {abstain_below}: a probability from 0 to 1 is needed")
-        trained = weights if isinstance(weights, TrainedNetwork) else load_weights(_file(weights))
+        trained, sha256 = _load(weights)
         self.trained = _check_statistics(trained)
         self._fabric = open_fabric(device)
         self.network = self._fabric.to_device(channels_last_(trained.network)).eval()
@@ -127,7 +128,11 @@ class Predictor:
         self._pipeline = InputPipeline(streams, trained.clip_format, trained.statistics)
         self._arrays = {STREAMS[name].array for name in streams}
         self._batch_size, self.temperature = batch_size, temperature
-        self._reading = {"abstain_below": abstain_below, "temperature": temperature}
+        self._facts = {
+            "abstain_below": abstain_below,
+            "temperature": temperature,
+            "weights_sha256": sha256,
+        }
         prepared = {"faces": "sampled", "detector": "quick"} | trained.preparation
         self._pictures = WindowPictures(
             self._arrays,
@@ -189,7 +194,7 @@ class Predictor:
             logits=np.stack(logits),
             notes=notes,
             thumbnails=thumbnails,
-            **self._reading,
+            **self._facts,
         )
 
     def windows(self, recording: Recording, starts_s: Sequence[float]) -> Iterator["Window"]:
@@ -297,9 +302,15 @@ def _padded(excerpt: Excerpt, duration_s: float) -> tuple[np.ndarray, str]:
     return np.pad(waveform, (0, missing)), f"{found_s:.1f} s of sound"
 
 
-def _file(weights: str | Path) -> Path:
+def _load(weights: str | Path | TrainedNetwork) -> tuple[TrainedNetwork, str]:
+    """The network, and the SHA-256 of its file if it is from one."""
+    if isinstance(weights, TrainedNetwork):
+        return weights, ""
     path = Path(weights)
-    return path / "weights.safetensors" if path.is_dir() else path
+    path = path / "weights.safetensors" if path.is_dir() else path
+    trained = load_weights(path)
+    with path.open("rb") as file:
+        return trained, hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_statistics(trained: TrainedNetwork) -> TrainedNetwork:

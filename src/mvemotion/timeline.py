@@ -50,6 +50,8 @@ class Timeline:
         The least probability that names an emotion; below it the answer is ``"uncertain"``.
     temperature : float
         What the logits are divided by before they are read; see `mvemotion.temperature`.
+    weights_sha256 : str
+        Of the weights file; empty where a network was given instead of one.
     """
 
     source: str
@@ -62,6 +64,7 @@ class Timeline:
     thumbnails: tuple[np.ndarray, ...] = field(repr=False, default=())
     abstain_below: float = 0.0
     temperature: float = 1.0
+    weights_sha256: str = ""
 
     @property
     def times_s(self) -> np.ndarray:
@@ -117,7 +120,8 @@ class Timeline:
         facts = {
             name: getattr(self, name)
             for name in (
-                *("source", "network", "duration_s", "window_s", "abstain_below", "temperature"),
+                *("source", "network", "weights_sha256", "duration_s", "window_s"),
+                *("abstain_below", "temperature"),
             )
         }
         return facts | {"emotions": list(EMOTIONS), "windows": rows}
