@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from mvemotion.data.prepare import prepare
 from mvemotion.data.store import Store
 from mvemotion.errors import ClipError, DataError, InputError
 from mvemotion.evaluation import predict_probabilities
+from mvemotion.files import read_json
 from mvemotion.networks import create_network
 from mvemotion.paths import shipped_weights
 from mvemotion.prediction import Predictor, predict
@@ -208,9 +210,24 @@ def test_windows_cover_the_recording_to_its_end(duration_s, expected):
     assert window_starts(duration_s, 30.0, 15.0, tail_s=0.25) == pytest.approx(expected)
 
 
-def test_a_hop_must_be_positive():
-    with pytest.raises(InputError, match="hop of 0 s"):
-        window_starts(60.0, 30.0, 0, tail_s=0.25)
+@pytest.mark.parametrize("hop_s", [0, -5, 0.0001, float("nan")])
+def test_a_hop_has_a_least_length(hop_s):
+    with pytest.raises(InputError, match=rf"hop of {hop_s:g} s: must be 0.1 or more"):
+        window_starts(60.0, 30.0, hop_s, tail_s=0.25)
+
+
+def test_the_legend_names_the_highest_first(timeline):
+    legend = timeline.plot().get_legend()
+    shown = [text.get_text() for text in legend.get_texts()]
+    means = dict(zip(EMOTIONS, np.nanmean(timeline.read("softmax"), axis=0), strict=True))
+    assert sorted(shown) == sorted(EMOTIONS)
+    assert [means[name] for name in shown] == sorted(means.values(), reverse=True)
+
+
+def test_what_the_packages_weights_say_is_marked_as_not_for_use(timeline):
+    card = read_json(shipped_weights().with_suffix(".json"))
+    assert timeline.caution == ""
+    assert "Not for real use" in replace(timeline, weights_sha256=card["sha256"]).caution
 
 
 @pytest.fixture

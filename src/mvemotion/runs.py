@@ -84,7 +84,7 @@ class TrainedNetwork:
     standardize: str
     statistics: dict[str, tuple[float, float]]
     preparation: dict[str, object] = field(default_factory=dict)  # options of the clips' store
-    training: dict[str, object] = field(default_factory=dict)  # configuration, seed, clips' checksum
+    training: dict[str, object] = field(default_factory=dict)  # configuration, seed, clips
 
 
 def save_weights(path: Path, trained: TrainedNetwork) -> Path:

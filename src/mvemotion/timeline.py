@@ -14,7 +14,8 @@ from scipy.special import expit, softmax
 
 from mvemotion.errors import InputError
 from mvemotion.figures import EMOTION_COLOURS, LINES, save_figure
-from mvemotion.files import write_json, write_table, write_text
+from mvemotion.files import read_json, write_json, write_table, write_text
+from mvemotion.paths import shipped_weights
 from mvemotion.provenance import provenance
 from mvemotion.specs import EMOTIONS
 
@@ -24,6 +25,11 @@ READINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 SUFFIXES = (".json", ".csv", ".srt", ".png")
 MOST_THUMBNAILS = 12
+LEAST_HOP_S = 0.1  # pictures change no faster, and windows would be without number
+CAUTION = (
+    "Not for real use: these weights learned from synthetic clips only; on real videos their "
+    "answers are arbitrary, and confident all the same."
+)
 
 
 @dataclass(frozen=True)
@@ -139,6 +145,15 @@ class Timeline:
             cues.append(f"{index + 1}\n{span}\n{words}\n")
         return "\n".join(cues)
 
+    @property
+    def caution(self) -> str:
+        """What to say of the weights wherever their answers are shown; empty unless shipped."""
+        try:
+            card = shipped_weights().with_suffix(".json")
+        except InputError:
+            return ""
+        return CAUTION if self.weights_sha256 == read_json(card)["sha256"] else ""
+
     def plot(self, *, reading: str = "softmax", ax: Axes | None = None) -> Axes:
         """One curve per emotion over time, thumbnails below; see `plot_timeline`.
 
@@ -172,7 +187,10 @@ class Timeline:
             write_text(path, self.to_srt())
         elif path.suffix == ".png":
             title = f"Emotion over time: {self.source}, {self.network} (Figure 7)"
-            save_figure(self.plot(reading=reading).figure, path, title=title)
+            axes = self.plot(reading=reading)
+            if self.caution:
+                axes.figure.supxlabel(self.caution, fontsize="small", color="0.35")
+            save_figure(axes.figure, path, title=title)
         else:
             raise InputError(f"{path}: the name must end in {', '.join(SUFFIXES)}")
         return path
@@ -180,6 +198,8 @@ class Timeline:
 
 def plot_timeline(timeline: Timeline, *, ax: Axes, reading: str = "softmax") -> Axes:
     """One curve per emotion, in per cent, at the middle of each window (Figure 7).
+
+    The legend names the emotions from the highest on average to the lowest.
 
     Parameters
     ----------
@@ -198,7 +218,9 @@ def plot_timeline(timeline: Timeline, *, ax: Axes, reading: str = "softmax") -> 
         title=f"{timeline.source}: {timeline.network}, {timeline.window_s:g} s a point",
     )
     ax.set_xlabel("Time (s)", labelpad=62 if len(timeline.thumbnails) else 4)
-    ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    order = np.argsort(-np.nansum(values, axis=0), kind="stable")
+    curves = [ax.lines[index] for index in order]
+    ax.legend(handles=curves, loc="upper left", bbox_to_anchor=(1, 1))
     _draw_thumbnails(ax, timeline)
     return ax
 
@@ -245,15 +267,15 @@ def window_starts(duration_s: float, window_s: float, hop_s: float, *, tail_s: f
     Raises
     ------
     InputError
-        If the hop is not positive.
+        If the hop is below `LEAST_HOP_S`.
 
     Examples
     --------
     >>> window_starts(72.0, 30.0, 15.0, tail_s=0.25)
     [0.0, 15.0, 30.0, 42.0]
     """
-    if not hop_s > 0:
-        raise InputError(f"hop of {hop_s} s: must be more than 0")
+    if not hop_s >= LEAST_HOP_S:
+        raise InputError(f"hop of {hop_s:g} s: must be {LEAST_HOP_S:g} or more; the default is 5")
     last_s = max(duration_s - window_s, 0.0)
     starts = [index * hop_s for index in range(int(last_s // hop_s) + 1)]
     return [*starts, last_s] if last_s - starts[-1] > tail_s else starts

@@ -352,7 +352,8 @@ def open_fabric(
         return Fabric(accelerator=device, devices=devices, num_nodes=machines, precision=precision)
     except (RuntimeError, ValueError, MisconfigurationException) as error:
         raise InputError(
-            f"device {device!r}, {devices} of them, precision {precision!r}: {error}"
+            f"device {device!r}, {devices} of them, precision {precision!r}: {error}; choose what "
+            "this machine has: --device cpu works everywhere"
         ) from error
 
 
