@@ -226,7 +226,7 @@ def test_modalities_are_told_apart_in_grey_too():
 
 
 def test_a_network_that_is_not_there_is_named():
-    with pytest.raises(InputError, match="network 'music_a9': not one of the 41 ids"):
+    with pytest.raises(InputError, match="network 'music_a9': not one of the 43 ids"):
         draw_network("music_a9", ax=axes((4, 2)))
 
 
@@ -265,6 +265,7 @@ def test_only_standard_convolutions_have_a_norm_behind_each_concatenation():
     ("arguments", "message"),
     [
         (("video_c3d", 1), "C3D has no dense residual block"),
+        (("video_r2plus1d_18", 1), "has no dense residual block"),
         (("music_a1", 6), "block 6: music_a1 has 1 to 5"),
         (("music_a1", 0), "block 0: music_a1 has 1 to 5"),
     ],

@@ -213,7 +213,7 @@ def test_wrong_missing_and_surplus_streams_are_refused(network_id):
 
 
 def test_an_unknown_network_is_refused():
-    with pytest.raises(InputError, match=r"'music_a4': not one of the 41 ids"):
+    with pytest.raises(InputError, match=r"'music_a4': not one of the 43 ids"):
         create_network("music_a4")
 
 

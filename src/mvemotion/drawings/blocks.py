@@ -9,7 +9,7 @@ from mvemotion.census import Convolution, Part, count_parts
 from mvemotion.drawings import grammar as g
 from mvemotion.drawings.networks import KERNEL_AXES, SMALL_PT, colour_of, show_gflop
 from mvemotion.errors import InputError
-from mvemotion.specs import C3D, Branch, Network, find_network
+from mvemotion.specs import Architecture, Branch, Network, find_network
 
 SIZE = (10.6, 3.92)  # inches, as all sizes here
 BOX = (1.2, 1.22)
@@ -92,8 +92,9 @@ def _view(network: str | Network, number: int, stream: str) -> _View:
     branch = branches.get(stream or spec.streams[0])
     if branch is None:
         raise InputError(f"stream {stream!r}: {spec.id} has {', '.join(branches)}")
-    if branch.architecture is C3D:
-        raise InputError(f"network {spec.id}: C3D has no dense residual block; see draw_network")
+    if not isinstance(branch.architecture, Architecture):
+        name = branch.architecture.name
+        raise InputError(f"network {spec.id}: {name} has no dense residual block; see draw_network")
     if not 1 <= number <= len(branch.architecture.blocks):
         raise InputError(f"block {number}: {spec.id} has 1 to {len(branch.architecture.blocks)}")
     wanted = ("block", number, (branch.stream,))
