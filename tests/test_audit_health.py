@@ -76,7 +76,7 @@ def test_a_planted_fault_is_flagged_alone(measured, name):
 
 def test_files_that_do_not_decode_are_rows_with_their_reason(measured):
     flags = find_flags(measured).set_index("id")
-    for name, reason in {"garbage": "unreadable", "deaf": "no audio", "missing": "No such"}.items():
+    for name, reason in {"garbage": "unreadable", "deaf": "no audio", "missing": "no such"}.items():
         assert flags.loc[name, "flag"] == UNUSABLE
         assert reason in flags.loc[name, "found"]
 

@@ -56,7 +56,10 @@ def tab(browser):
     tab.complaints = []
     tab.on("pageerror", lambda error: tab.complaints.append(str(error)))
     tab.on("console", lambda m: m.type in ("error", "warning") and tab.complaints.append(m.text))
-    tab.on("requestfailed", lambda request: tab.complaints.append(f"failed: {request.url}"))
+    tab.on(
+        "requestfailed",  # what a page still loads when it is left for the next is aborted
+        lambda r: r.failure == "net::ERR_ABORTED" or tab.complaints.append(f"failed: {r.url}"),
+    )
     tab.on(
         "request",
         lambda r: r.url.startswith(("file:", "data:")) or tab.complaints.append(f"asks {r.url}"),

@@ -20,7 +20,7 @@ CHANCE = 1 / len(EMOTIONS)
 
 def _test_hits(store: Store, run) -> tuple[int, int]:
     """Right answers, and clips, of a small network of the paper after a short training."""
-    settings = {"epochs": 8, "batch_size": 8, "learning_rate": 2e-3, "settle_norms": True}
+    settings = {"epochs": 20, "batch_size": 8, "learning_rate": 2e-3, "settle_norms": True}
     train(TrainingConfig(network="music_a2", **settings), store, run, device="cpu")
     scores = evaluate(run, store, device="cpu")
     return round(scores["accuracy"] * scores["n"]), scores["n"]
@@ -36,10 +36,19 @@ def test_a_network_learns_the_labels_and_nothing_from_shuffled_ones(tmp_path):
     hits, n = _test_hits(store, tmp_path / "true")
     assert accuracy_interval(hits, n)[0] > CHANCE
 
-    manifest, rng = read_manifest(store.root), np.random.default_rng(0)
-    is_learnt = manifest["split"] == "Train"
-    manifest.loc[is_learnt, "emotion"] = rng.permutation(manifest.loc[is_learnt, "emotion"])
+    # Clips of a class are answered alike: one shuffle may be right for a whole class by chance.
+    shuffled = [_shuffled_hits(store, seed, tmp_path / f"shuffled-{seed}") for seed in range(3)]
+    assert accuracy_interval(sum(shuffled), len(shuffled) * n)[0] < CHANCE
+    assert np.mean(shuffled) < 0.75 * hits
+
+
+def _shuffled_hits(store: Store, seed: int, run) -> int:
+    """Right answers after a training on labels in random order; those to test on stay."""
+    manifest = read_manifest(store.root)
+    is_learnt, true = manifest["split"] == "Train", manifest["emotion"].copy()
+    rng = np.random.default_rng(seed)
+    manifest.loc[is_learnt, "emotion"] = rng.permutation(true[is_learnt])
     write_manifest(store.root, manifest)
-    shuffled_hits, n = _test_hits(Store(store.root), tmp_path / "shuffled")
-    assert accuracy_interval(shuffled_hits, n)[0] < CHANCE
-    assert shuffled_hits < hits
+    hits, _ = _test_hits(Store(store.root), run)
+    write_manifest(store.root, manifest.assign(emotion=true))
+    return hits
