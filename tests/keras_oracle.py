@@ -7,7 +7,7 @@ Layers are named ``<stream>-<block>-<layer>``, so that weights can be found; inp
 
 import os
 
-os.environ["KERAS_BACKEND"] = "torch"  # read when keras is imported, hence before it
+os.environ.setdefault("KERAS_BACKEND", "torch")  # read when keras is imported, hence before it
 
 import keras
 from keras import layers

@@ -7,8 +7,8 @@ import mvemotion
 
 ORDER = (
     *("errors", "paths", "provenance", "files", "specs", "published", "media", "data", "fetch"),
-    *("layers", "networks", "census", "runs", "keras_import", "profiles"),
-    *("processes", "training"),
+    *("allocator", "convolutions", "layers", "networks", "census", "runs", "keras_import"),
+    *("profiles", "processes", "training"),
     *("statistics", "comparisons", "calibration", "evaluation", "baselines", "figures", "pages"),
     *("temperature", "drawings", "correlation", "audit", "timeline", "prediction"),
     *("explanation", "demo"),

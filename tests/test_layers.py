@@ -1,6 +1,7 @@
 """Kernels reach the axes that the specification names, and each formula is the paper's."""
 
 import math
+from copy import deepcopy
 from dataclasses import replace
 from itertools import pairwise
 
@@ -22,6 +23,7 @@ from mvemotion.layers import (
     squeeze,
 )
 from mvemotion.specs import A0, A1, A2, A2_WIDE
+from plain_layers import make_plain, plain_pool
 
 ARCHITECTURES = {a.name: a for a in (A0, A1, A2, A2_WIDE)}
 CONVOLUTIONS = ("conv_x", "conv_y", "conv_z", "conv_s", "conv_o")
@@ -81,6 +83,41 @@ def _thin_block(name: str, index: int, rank: int) -> DenseBlock:
     return DenseBlock(2, block, rank, is_separable=architecture.is_separable, filters=2)
 
 
+def _block(name: str, index: int, rank: int) -> DenseBlock:
+    """Block `index` (from 1) of an architecture as the paper has it."""
+    architecture = ARCHITECTURES[name]
+    blocks = architecture.blocks
+    channels = blocks[index - 2].out if index > 1 else {2: 2, 3: 3}[rank]
+    separable = architecture.is_separable
+    filters = blocks[index - 1].out
+    return DenseBlock(channels, blocks[index - 1], rank, is_separable=separable, filters=filters)
+
+
+@pytest.fixture
+def avx2(monkeypatch):
+    """Weights' gradients as on a CPU without AVX-512, whatever this one has."""
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+
+
+def _channels_last(x: torch.Tensor) -> torch.Tensor:
+    return x.contiguous(memory_format={4: torch.channels_last, 5: torch.channels_last_3d}[x.ndim])
+
+
+def _values_and_gradients(block: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The output, and the gradients of a weighted sum of it, by name."""
+    x.requires_grad_()
+    y = block(x)
+    weights = torch.arange(y.numel()).view(y.shape).to(y.dtype).sin()
+    (y * weights).sum().backward()
+    gradients = {name: parameter.grad for name, parameter in block.named_parameters()}
+    return {"output": y.detach(), "input": x.grad} | gradients
+
+
+def _relative_error(x: torch.Tensor, expected: torch.Tensor) -> float:
+    """Largest difference, relative to the largest value."""
+    return float((x.double() - expected).abs().max() / expected.abs().max())
+
+
 def _reach(layer: nn.Module, rank: int) -> str:
     """Extent on each axis of what an impulse at the centre reaches through all-ones weights."""
     side = 17
@@ -110,23 +147,52 @@ def test_an_impulse_in_3d_reaches_only_the_axes_that_its_kernel_covers(name, ind
     assert reach == REACH_3D[name, index]
 
 
+SIZES = {2: (16, 24), 3: (16, 8, 6)}  # rows that go eight at a time; see also the odd ones
+ODD_SIZES = {2: (9, 13), 3: (9, 5, 3)}
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("sizes", [SIZES, ODD_SIZES])
+@pytest.mark.parametrize("rank", [2, 3])
+@pytest.mark.parametrize("name, index", [("A0", 3), ("A1", 2), ("A2", 1), ("A2", 4)])
+def test_a_block_is_the_plain_one_in_values_and_gradients(name, index, rank, sizes, batch, avx2):
+    """Against PyTorch's plain operations in the paper's order, in 64 bits."""
+    block = _block(name, index, rank).eval()
+    _randomise_norms(block)
+    x = torch.randn(batch, block.conv_x.in_channels, *sizes[rank])
+    plain = make_plain(deepcopy(block).double())
+    ours = _values_and_gradients(channels_last_(block), _channels_last(x))
+    expected = _values_and_gradients(plain, x.double())
+    assert ours.keys() == expected.keys()
+    for key, value in ours.items():
+        assert _relative_error(value, expected[key]) < 1e-5, key
+
+
 @torch.no_grad()
 @pytest.mark.parametrize("rank", [2, 3])
 @pytest.mark.parametrize("name", ["A0", "A1", "A2"])
-def test_a_block_is_the_sum_of_its_two_pooled_paths(name, rank):
-    """The paper's order, written out; norms given random statistics to be seen."""
-    block = _thin_block(name, 1, rank).eval()
+def test_a_block_without_gradients_is_the_plain_one(name, rank):
+    """Pooling goes another way where nothing is to be learned."""
+    block = _block(name, 2, rank).eval()
     _randomise_norms(block)
-    x = torch.randn(2, 2, *(9, 12, 7)[:rank])
+    x = torch.randn(2, block.conv_x.in_channels, *SIZES[rank])
+    plain = make_plain(deepcopy(block).double())
+    assert _relative_error(channels_last_(block)(_channels_last(x)), plain(x.double())) < 1e-5
 
-    a = block.conv_x(x).relu()
-    b = block.conv_y(block.norm_x(torch.cat([x, a], 1))).relu()
-    d = block.conv_z(block.norm_y(torch.cat([x, b], 1))).relu()
-    main = max_pool(block.norm_z(torch.cat([x, d], 1)))
-    skip = max_pool(block.norm_s(torch.cat([x, block.conv_s(x).relu()], 1)))
-    expected = block.norm_o(block.conv_o(main + skip).relu())
 
-    torch.testing.assert_close(block(x), expected, rtol=1e-5, atol=1e-6)
+@pytest.mark.parametrize("rank", [2, 3])
+def test_a_block_is_channels_last_throughout(rank):
+    """One tensor in another layout, and all that comes after it is two to four times slower."""
+    block, layouts = channels_last_(_block("A2", 2, rank)), []
+    layout = {2: torch.channels_last, 3: torch.channels_last_3d}[rank]
+    for name, layer in block.named_children():
+        if name == "conv_y":  # one channel: any order of strides is its own
+            continue
+        layer.register_forward_hook(
+            lambda *call: layouts.append(call[-1].is_contiguous(memory_format=layout))
+        )
+    block(_channels_last(torch.randn(2, 8, *SIZES[rank])))
+    assert layouts == [True] * 6  # four convolutions, conv_z's input and a norm
 
 
 def test_only_a0_normalises_its_concatenations():
@@ -145,6 +211,14 @@ def test_pooling_rounds_odd_sizes_up(sizes):
 def test_pooling_an_odd_size_keeps_its_last_value_even_if_negative():
     x = -torch.arange(1.0, 6.0).reshape(1, 1, 1, 5)
     assert max_pool(x).flatten().tolist() == [-1.0, -3.0, -5.0]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("shape", [(2, 3, 8, 12), (2, 3, 8, 12, 6), (1, 3, 8, 7), (1, 2, 1, 4, 6)])
+def test_pooling_is_pytorchs(shape):
+    x = torch.randn(shape)
+    assert torch.equal(max_pool(x), plain_pool(x))
+    assert torch.equal(max_pool(_channels_last(x)), plain_pool(x))
 
 
 def test_squeeze_is_the_mean_over_everything_but_batch_and_channels():

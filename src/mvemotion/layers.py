@@ -10,10 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mvemotion.convolutions import Convolution2d, Convolution3d
 from mvemotion.errors import InputError
 from mvemotion.specs import Block
 
-CONVOLUTIONS = {2: nn.Conv2d, 3: nn.Conv3d}
+CONVOLUTIONS = {2: Convolution2d, 3: Convolution3d}
 BATCH_NORMS = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 MAX_POOLS = {2: F.max_pool2d, 3: F.max_pool3d}
 
@@ -83,9 +84,20 @@ def batch_norm(channels: int, rank: int) -> nn.Module:
     return BATCH_NORMS[rank](channels, eps=1e-3, momentum=0.01)
 
 
-def max_pool(x: Tensor, kernel=2) -> Tensor:
-    """Non-overlapping 'same' max pooling: odd sizes round up, as Keras does."""
-    return MAX_POOLS[x.ndim - 2](x, kernel, ceil_mode=True)
+def max_pool(x: Tensor) -> Tensor:
+    """Non-overlapping 'same' max pooling by two: odd sizes round up, as Keras does."""
+    is_even = not any(size % 2 for size in x.shape[2:])
+    if x.device.type == "cpu" and is_even and not torch.is_grad_enabled():
+        return _max_pool_by_axes(x)
+    return MAX_POOLS[x.ndim - 2](x, 2, ceil_mode=True)
+
+
+def _max_pool_by_axes(x: Tensor) -> Tensor:
+    """The same without indices for gradients: 2-10 times quicker on a CPU if channels are few."""
+    for axis in range(2, x.ndim):
+        places = (slice(None),) * axis
+        x = torch.maximum(x[(*places, slice(0, None, 2))], x[(*places, slice(1, None, 2))])
+    return x
 
 
 def squeeze(x: Tensor) -> Tensor:
@@ -227,16 +239,27 @@ class DenseBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         a = F.relu(self.conv_x(x), inplace=True)
-        b = F.relu(self.conv_y(self.norm_x(torch.cat([x, a], 1))), inplace=True)
-        d = F.relu(self.conv_z(self.norm_y(torch.cat([x, b], 1))), inplace=True)
+        b = F.relu(self._convolve_y(x, a))  # one channel, and may be a view: not in place
+        x_and_b = torch.cat([x, _with_plain_strides(b)], 1)
+        d = F.relu(self.conv_z(self.norm_y(x_and_b)), inplace=True)
         s = F.relu(self.conv_s(x), inplace=True)
         joined = self._join_normed(x, d, s) if self.has_concatenation_norms else _join(x, d, s)
         return self.norm_o(F.relu(self.conv_o(joined), inplace=True))
+
+    def _convolve_y(self, x: Tensor, a: Tensor) -> Tensor:
+        if self.has_concatenation_norms:
+            return self.conv_y(self.norm_x(torch.cat([x, a], 1)))
+        return self.conv_y(x, a)
 
     def _join_normed(self, x: Tensor, d: Tensor, s: Tensor) -> Tensor:
         """main + skip as the figures draw them: concatenate, normalise, pool, add."""
         main = max_pool(self.norm_z(torch.cat([x, d], 1)))
         return main + max_pool(self.norm_s(torch.cat([x, s], 1)))
+
+
+def _with_plain_strides(b: Tensor) -> Tensor:
+    """A lone channel as `torch.cat` needs it, or its result would not be channels last."""
+    return b.squeeze(1).contiguous().unsqueeze(-1).movedim(-1, 1) if b.shape[1] == 1 else b
 
 
 def _join(x: Tensor, d: Tensor, s: Tensor) -> Tensor:

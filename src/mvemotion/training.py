@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 from tqdm import tqdm
 
+from mvemotion.allocator import keep_freed_memory
 from mvemotion.data.batches import (
     ClipDataset,
     InputPipeline,
@@ -339,7 +340,7 @@ def input_pipeline(store: Store, streams: tuple[str, ...], split: str) -> InputP
 def open_fabric(
     device: str, devices: int = 1, precision: str = "32-true", *, machines: int = 1
 ) -> Fabric:
-    """Lightning's hold on devices and precision.
+    """Lightning's hold on devices and precision; on a CPU, memory is kept from step to step.
 
     Raises
     ------
@@ -349,12 +350,15 @@ def open_fabric(
     # Jobs of a cluster start one process themselves, and this one may be no job at all.
     warnings.filterwarnings("ignore", message="The `srun` command is available on your system")
     try:
-        return Fabric(accelerator=device, devices=devices, num_nodes=machines, precision=precision)
+        fabric = Fabric(accelerator=device, devices=devices, num_nodes=machines, precision=precision)
     except (RuntimeError, ValueError, MisconfigurationException) as error:
         raise InputError(
             f"device {device!r}, {devices} of them, precision {precision!r}: {error}; choose what "
             "this machine has: --device cpu works everywhere"
         ) from error
+    if fabric.device.type == "cpu":
+        keep_freed_memory()
+    return fabric
 
 
 def _epoch_seed(seed: int, epoch: int) -> int:
