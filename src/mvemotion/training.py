@@ -350,7 +350,9 @@ def open_fabric(
     # Jobs of a cluster start one process themselves, and this one may be no job at all.
     warnings.filterwarnings("ignore", message="The `srun` command is available on your system")
     try:
-        fabric = Fabric(accelerator=device, devices=devices, num_nodes=machines, precision=precision)
+        fabric = Fabric(
+            accelerator=device, devices=devices, num_nodes=machines, precision=precision
+        )
     except (RuntimeError, ValueError, MisconfigurationException) as error:
         raise InputError(
             f"device {device!r}, {devices} of them, precision {precision!r}: {error}; choose what "
@@ -383,4 +385,5 @@ def augment_music(streams: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _optimizer(config: TrainingConfig, network: nn.Module) -> torch.optim.Optimizer:
     kinds = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
-    return kinds[config.optimizer](network.parameters(), lr=config.learning_rate)
+    kind = kinds[config.optimizer]
+    return kind(network.parameters(), lr=config.learning_rate, fused=True)  # its step: a quarter

@@ -1,0 +1,168 @@
+"""How quick the networks are: against Keras, a plain port and this machine's matrix product.
+
+    .venv/bin/python benchmarks/networks.py                  # on a CPU
+    .venv/bin/python benchmarks/networks.py --device cuda    # on a GPU; PyTorch alone is needed
+
+On a CPU every network is measured at batches of 1 and 4, forward and in training, each in a process
+of its own with one thread. Ours, Keras' (`--keras-python`, see README.md) and the plain port take
+turns. Seconds are the processor's: on a quiet machine those of the clock, on a shared one nearly
+so. A finished network is not measured again at the same commit.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from statistics import median
+
+import torch
+from cells import Cell
+
+from mvemotion.files import read_json, write_json
+from mvemotion.networks import count_flops
+from mvemotion.provenance import git_commit, provenance
+
+HERE = Path(__file__).parent
+FAMILIES = (
+    *("music_a0", "music_a1_se", "music_a2", "face_a0", "face_a2_se"),
+    *("video_a3_mmtm", "video_c3d", "video_a3_mmtm+music_a0+face_a2_se"),
+)
+BATCHES = (1, 4)
+PASSES = {"forward": 1, "training": 3}  # operations of a step, in forward passes
+PLAIN_LIMIT = 1e12  # operations of a step: beyond, the plain port would take minutes
+ONE_THREAD = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1"),
+    **{"TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""},
+}
+HOW = (
+    "seconds of one core a clip: the median of alternating steps after one to warm up; training: "
+    "cross-entropy, gradients, Adam, counted as three forward passes; share: of a 2048 matrix "
+    "product beside each step; peak: resident memory of the process; Keras: compiled, with oneDNN "
+    "(its default here may be many times slower), no XLA"
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--families", nargs="+", choices=FAMILIES, default=FAMILIES)
+    parser.add_argument("--batches", nargs="+", type=int, default=BATCHES)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--keras-python", type=Path, help="an interpreter with Keras, TensorFlow")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    options.out = options.out or HERE / "results" / f"networks_{options.device}.json"
+    if options.device == "cuda":
+        from gpu import measure_gpu
+
+        return measure_gpu(options.families, options.out)
+    measure_cpu(options)
+    print(table(read_json(options.out)["networks"]))
+
+
+def measure_cpu(options: argparse.Namespace) -> None:
+    origin = {"how": HOW, "bfloat16": bfloat16_note(), "provenance": provenance()}
+    found = finished(options.out)
+    for name in options.families:
+        for batch in options.batches:
+            cells = found.setdefault(name, {}).setdefault(f"batch {batch}", {})
+            for mode in PASSES:
+                if mode not in cells:
+                    cells[mode] = measure(name, batch, mode, options)
+                    write_json(options.out, {"networks": found, **origin})
+                    print(name, f"batch {batch}", mode, cells[mode]["ours"], flush=True)
+
+
+def finished(out: Path) -> dict:
+    """What a run at this commit has left."""
+    record = read_json(out) if out.exists() else None
+    is_current = record and record["provenance"]["commit"] == git_commit()
+    return record["networks"] if is_current else {}
+
+
+def bfloat16_note() -> str:
+    return "measured" if has_bfloat16() else "not measured: no bf16 here"
+
+
+def has_bfloat16() -> bool:
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def measure(name: str, batch: int, mode: str, options: argparse.Namespace) -> dict:
+    """One cell of the table: all sides alternate; each has its median, range and peak."""
+    operations = PASSES[mode] * count_flops(name)
+    sides = {side: Cell(*how) for side, how in contenders(name, batch, mode, options).items()}
+    for _ in range(options.repeats):
+        for cell in sides.values():
+            cell.run()
+    result = {side: summary(cell, batch) for side, cell in sides.items()}
+    for side, cell in sides.items():
+        if side.startswith("ours"):
+            result[side] |= shares(cell, operations, result[side]["seconds"])
+    for side in result.keys() - {"ours"}:
+        turns = zip(seconds(sides[side]), seconds(sides["ours"]), strict=True)
+        result[side]["times_ours"] = round(median(there / ours for there, ours in turns), 2)
+    return result
+
+
+def contenders(name: str, batch: int, mode: str, options: argparse.Namespace) -> dict:
+    """{side: (command, environment)}"""
+    arguments = [name, str(batch), mode]
+    ours = [sys.executable, str(HERE / "torch_cell.py")]
+    sides = {"ours": [*ours, "ours", *arguments, "float32"]}
+    if has_bfloat16():
+        sides["ours bfloat16"] = [*ours, "ours", *arguments, "bfloat16"]
+    if batch * PASSES[mode] * count_flops(name) < PLAIN_LIMIT:
+        sides["plain"] = [*ours, "plain", *arguments, "float32"]
+    keras = str(options.keras_python or sys.executable)
+    sides["keras"] = [keras, str(HERE / "keras_cell.py"), *arguments]
+    backend = "tensorflow" if options.keras_python else "torch"
+    return {
+        side: (command, ONE_THREAD | {"KERAS_BACKEND": backend}) for side, command in sides.items()
+    }
+
+
+def seconds(cell: Cell) -> list[float]:
+    return [took["processor_s"] for took in cell.times]
+
+
+def summary(cell: Cell, batch: int) -> dict:
+    took = [second / batch for second in seconds(cell)]
+    return {
+        "seconds": round(median(took), 4),
+        "range": [round(min(took), 4), round(max(took), 4)],
+        "peak_mb": round(cell.close()),
+    }
+
+
+def shares(cell: Cell, operations: float, took: float) -> dict:
+    ceiling = median(step["ceiling_gflop_per_s"] for step in cell.times)
+    achieved = operations / took / 1e9
+    return {
+        "gflop_per_s": round(achieved, 1),
+        "ceiling_gflop_per_s": round(ceiling, 1),
+        "share_of_ceiling": round(achieved / ceiling, 2),
+    }
+
+
+def table(networks: dict) -> str:
+    """Markdown: a line for each network and batch."""
+    lines = [
+        "| network | batch | | s a clip | of the ceiling | MB | Keras | plain |",
+        "|---" * 8 + "|",
+    ]
+    for name, batches in networks.items():
+        for batch, modes in batches.items():
+            lines += [line(name, batch, mode, cell) for mode, cell in modes.items()]
+    return "\n".join(lines)
+
+
+def line(name: str, batch: str, mode: str, cell: dict) -> str:
+    ours = cell["ours"]
+    others = [f"{cell[s]['times_ours']:.2f}" if s in cell else "-" for s in ("keras", "plain")]
+    cells = (f"`{name}`", batch.split()[-1], mode, f"{ours['seconds']:.3f}")
+    cells += (f"{ours['share_of_ceiling']:.0%}", f"{ours['peak_mb']}", *others)
+    return "| " + " | ".join(cells) + " |"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""What is spent beside the networks: reading clips of a store, and starting the program.
+
+    .venv/bin/python benchmarks/overheads.py --store path/to/store
+
+Clips a second that the loader gives (read, collated, standardised) against what a training step of
+the quickest network takes, turn by turn on one thread; and seconds from a command to its end
+against an empty Python program.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import torch
+from cells import timed
+from torch_cell import build_step
+
+from mvemotion.data.batches import ClipDataset, clip_loader
+from mvemotion.data.store import Store
+from mvemotion.files import write_json
+from mvemotion.provenance import provenance
+from mvemotion.specs import find_network
+from mvemotion.training import input_pipeline
+
+QUICKEST, BATCH = "music_a2", 4
+READERS = (QUICKEST, "video_a2+music_a2+face_a2")
+PROGRAMS = {
+    "import mvemotion": ["-c", "import mvemotion"],
+    "mvemotion --help": ["-m", "mvemotion", "--help"],
+    "import torch": ["-c", "import torch"],
+    "mvemotion networks": ["-m", "mvemotion", "networks"],
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--store", type=Path, required=True, help="clips of the paper's sizes")
+    parser.add_argument("--repeats", type=int, default=7)
+    default = Path(__file__).parent / "results" / "overheads.json"
+    parser.add_argument("--out", type=Path, default=default)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    result = {
+        "reading": measure_reading(Store(options.store), options.repeats),
+        "starting": measure_starting(options.repeats),
+        "provenance": provenance(),
+    }
+    write_json(options.out, result)
+    print(options.out.read_text())
+
+
+def measure_reading(store: Store, repeats: int) -> dict:
+    """Clips a second, medians; a reader's clips for each clip that the quickest network learns."""
+    step = build_step("ours", QUICKEST, BATCH, "training", torch.float32)
+    readers = {name: reader(store, name) for name in READERS}
+    for turn in (step, *readers.values()):
+        turn()  # to warm up: the clips are in the page cache from here on
+    times = {name: [] for name in ("training", *readers)}
+    for _ in range(repeats):
+        for name, turn in {"training": step, **readers}.items():
+            times[name].append(timed(turn)["processor_s"] / BATCH)
+    learning = median(times.pop("training"))
+    cells = {name: reading(took, learning) for name, took in times.items()}
+    return {"training_of": QUICKEST, "clips_per_s": round(1 / learning, 1), "readers": cells}
+
+
+def reading(took: list[float], learning: float) -> dict:
+    seconds = median(took)
+    return {
+        "clips_per_s": round(1 / seconds, 1),
+        "range": [round(1 / max(took), 1), round(1 / min(took), 1)],
+        "clips_for_each_learned": round(learning / seconds, 1),
+    }
+
+
+def reader(store: Store, network_id: str) -> Callable[[], None]:
+    """What gives the next batch of a network's inputs, forever."""
+    streams = find_network(network_id).streams
+    dataset = ClipDataset(store, store.clips("Train"), streams)
+    pipeline = input_pipeline(store, streams, "Train")
+
+    def batches():
+        while True:
+            order = torch.randperm(len(dataset)).split(BATCH)
+            full = [part.tolist() for part in order if len(part) == BATCH]
+            yield from clip_loader(dataset, torch.device("cpu"), full)
+
+    endless = batches()
+    return lambda: pipeline(next(endless))
+
+
+def measure_starting(repeats: int) -> dict:
+    """Seconds by the clock from start to end, and how many times an empty program's."""
+    empty, result = ["-c", "pass"], {}
+    took = {name: [] for name in PROGRAMS}
+    for _ in range(repeats):
+        nothing = seconds(empty)
+        for name, arguments in PROGRAMS.items():
+            took[name].append((seconds(arguments), nothing))
+    for name, turns in took.items():
+        result[name] = {
+            "seconds": round(median(turn for turn, _ in turns), 3),
+            "times_empty": round(median(turn / nothing for turn, nothing in turns), 1),
+        }
+    return result
+
+
+def seconds(arguments: list[str]) -> float:
+    start = time.perf_counter()
+    subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()
