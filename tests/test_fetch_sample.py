@@ -187,7 +187,6 @@ def test_a_fault_in_one_file_stops_those_fetched_beside_it(site, tmp_path):
         page.faults.append(Trickle(0.01))
     with pytest.raises(DownloadError, match="HTTP 404"):
         fetch(site, tmp_path)
-    time.sleep(0.1)
     parts = [path.stat().st_size for path in tmp_path.rglob("*.part")]
     time.sleep(0.2)
     assert [path.stat().st_size for path in tmp_path.rglob("*.part")] == parts

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from mvemotion.convolutions import Convolution2d, Convolution3d
 from mvemotion.errors import InputError
+from mvemotion.norms import BatchNorm
 from mvemotion.specs import Block
 
 CONVOLUTIONS = {2: Convolution2d, 3: Convolution3d}
-BATCH_NORMS = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 MAX_POOLS = {2: F.max_pool2d, 3: F.max_pool3d}
 
 TRUNCATED_NORMAL_STD = 0.87962566103423978  # of a unit normal cut at two standard deviations
@@ -77,25 +77,6 @@ def gate_layer(inputs: int, outputs: int) -> nn.Linear:
     layer = nn.Linear(inputs, outputs, bias=False)
     he_normal_(layer.weight)
     return layer
-
-
-def batch_norm(channels: int, rank: int) -> nn.Module:
-    """Keras' BatchNormalization: epsilon 1e-3; its momentum 0.99 is 0.01 here (assumption 7)."""
-    return BATCH_NORMS[rank](channels, eps=1e-3, momentum=0.01)
-
-
-def normalise(norm: nn.Module, x: Tensor) -> Tensor:
-    """BatchNorm, (B, C, ...) to the same: `norm(x)`.
-
-    In evaluation on a CPU, by the formula: PyTorch's own takes six times as long where channels are
-    few and not a multiple of eight, as before the first pooling of A0 (8 % of its forward pass).
-    """
-    is_trained = norm.training or isinstance(norm, nn.Identity)
-    if is_trained or x.device.type != "cpu" or x.dtype != norm.weight.dtype:
-        return norm(x)
-    scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
-    shift = norm.bias - norm.running_mean * scale
-    return torch.addcmul(_unsqueeze_like(shift[None], x), x, _unsqueeze_like(scale[None], x))
 
 
 def max_pool(x: Tensor) -> Tensor:
@@ -243,32 +224,32 @@ class DenseBlock(nn.Module):
         self.has_concatenation_norms = not is_separable
 
         def norm_concatenation(width: int) -> nn.Module:
-            return batch_norm(width, rank) if self.has_concatenation_norms else nn.Identity()
+            return BatchNorm(width) if self.has_concatenation_norms else nn.Identity()
 
         self.norm_x = norm_concatenation(after_x)
         self.norm_y = norm_concatenation(after_y)
         self.norm_z = norm_concatenation(after_z)
         self.norm_s = norm_concatenation(after_z)
-        self.norm_o = batch_norm(filters, rank) if has_norm else nn.Identity()
+        self.norm_o = BatchNorm(filters) if has_norm else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         a = F.relu(self.conv_x(x), inplace=True)
         b = F.relu(self._convolve_y(x, a))  # one channel, and may be a view: not in place
         x_and_b = torch.cat([x, _with_plain_strides(b)], 1)
-        d = F.relu(self.conv_z(normalise(self.norm_y, x_and_b)), inplace=True)
+        d = F.relu(self.conv_z(self.norm_y(x_and_b)), inplace=True)
         s = F.relu(self.conv_s(x), inplace=True)
         joined = self._join_normed(x, d, s) if self.has_concatenation_norms else _join(x, d, s)
-        return normalise(self.norm_o, F.relu(self.conv_o(joined), inplace=True))
+        return self.norm_o(F.relu(self.conv_o(joined), inplace=True))
 
     def _convolve_y(self, x: Tensor, a: Tensor) -> Tensor:
         if self.has_concatenation_norms:
-            return self.conv_y(normalise(self.norm_x, torch.cat([x, a], 1)))
+            return self.conv_y(self.norm_x(torch.cat([x, a], 1)))
         return self.conv_y(x, a)
 
     def _join_normed(self, x: Tensor, d: Tensor, s: Tensor) -> Tensor:
         """main + skip as the figures draw them: concatenate, normalise, pool, add."""
-        main = max_pool(normalise(self.norm_z, torch.cat([x, d], 1)))
-        return main + max_pool(normalise(self.norm_s, torch.cat([x, s], 1)))
+        main = max_pool(self.norm_z(torch.cat([x, d], 1)))
+        return main + max_pool(self.norm_s(torch.cat([x, s], 1)))
 
 
 def _with_plain_strides(b: Tensor) -> Tensor:

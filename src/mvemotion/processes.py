@@ -13,9 +13,9 @@ import torch.distributed as dist
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from mvemotion.errors import ReplicationError
+from mvemotion.norms import BatchNorm, scaled, variance_and_mean
 
 WATCH_S = 0.2
 GRACE_S = 3.0  # for an error that all processes meet to be told by each of them
@@ -30,34 +30,23 @@ def torchrun_devices() -> tuple[int, int] | None:
 
 
 # --- Batches --------------------------------------------------------------------------------------
-class SharedBatchNorm(_BatchNorm):
+class SharedBatchNorm(BatchNorm):
     """BatchNorm by the statistics of every process's batch together, on any device.
 
     All batches must be equally large. PyTorch's own SyncBatchNorm needs GPUs.
     """
 
-    def _check_input_dim(self, x: Tensor) -> None:
-        """2D and 3D alike."""
-
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, ...) to the same shape."""
         if not self.training:
             return super().forward(x)
-        axes, processes = [0, *range(2, x.ndim)], dist.get_world_size()
-        variance, mean = torch.var_mean(x, axes, correction=0)
+        processes = dist.get_world_size()
+        variance, mean = variance_and_mean(x)
         whole = all_reduce(mean) / processes
         spread = all_reduce(variance + (mean - whole).square()) / processes
         self._remember(whole.detach(), spread.detach(), processes * x.numel() // x.shape[1])
-        shape = (1, -1, *[1] * (x.ndim - 2))
         scale = self.weight * torch.rsqrt(spread + self.eps)
-        return x * scale.view(shape) + (self.bias - whole * scale).view(shape)
-
-    @torch.no_grad()
-    def _remember(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        self.num_batches_tracked += 1
-        share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-        self.running_mean.lerp_(mean, share)
-        self.running_var.lerp_(variance * (count / max(count - 1, 1)), share)
+        return scaled(x, scale, self.bias - whole * scale)
 
 
 def share_norms(network: nn.Module, device: torch.device) -> nn.Module:
@@ -73,13 +62,13 @@ def share_norms(network: nn.Module, device: torch.device) -> nn.Module:
     if device.type == "cuda":
         return nn.SyncBatchNorm.convert_sync_batchnorm(network)
     for name, child in list(network.named_modules()):
-        if type(child) in (nn.BatchNorm2d, nn.BatchNorm3d):
+        if isinstance(child, BatchNorm):
             network.set_submodule(name, _shared(child))
     return network
 
 
-def _shared(norm: _BatchNorm) -> SharedBatchNorm:
-    shared = SharedBatchNorm(norm.num_features, norm.eps, norm.momentum)
+def _shared(norm: BatchNorm) -> SharedBatchNorm:
+    shared = SharedBatchNorm(norm.num_features)
     shared.load_state_dict(norm.state_dict())
     return shared
 

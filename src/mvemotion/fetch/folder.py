@@ -4,6 +4,7 @@ import errno
 import shutil
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from mvemotion.fetch.lock import LOCK_NAME, Listing, Lock, write_lock
 from mvemotion.fetch.names import Names
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+GRACE_S = 2.0  # for threads to stand still after an error, or Ctrl-C
 LONGEST_TABLE = 25  # of files one by one; more are counted by folder
 
 
@@ -169,19 +171,20 @@ def _download_all(
         def fetch(file: RemoteFile) -> str:
             return download(file, folder, client, advance=advance)
 
-        try:
-            yield from _in_threads(fetch, files, workers)
-        finally:
-            client.stop()
+        yield from _in_threads(fetch, files, workers, stop=client.stop)
 
 
 def _in_threads(
-    function: Callable[[RemoteFile], str], files: list[RemoteFile], workers: int
+    function: Callable[[RemoteFile], str],
+    files: list[RemoteFile],
+    workers: int,
+    *,
+    stop: Callable[[], None],
 ) -> Iterator[tuple[RemoteFile, str]]:
-    """Call a function for every file; the first error is raised at once.
+    """Call a function for every file; the first error is raised once the other threads stand still.
 
     A pool of `concurrent.futures` would keep Ctrl-C waiting for a server that has fallen silent;
-    these threads can be left behind, since what they do survives even kill -9.
+    these threads are then left behind after `GRACE_S`, since what they do survives even kill -9.
     """
     waiting, done = SimpleQueue(), SimpleQueue()
     for file in files:
@@ -198,13 +201,25 @@ def _in_threads(
             except BaseException as error:
                 done.put((file, None, error))
 
-    for _ in range(min(workers, len(files))):
-        threading.Thread(target=work, daemon=True).start()
-    for _ in files:
-        file, result, error = done.get()
-        if error is not None:
-            raise error
-        yield file, result
+    threads = [threading.Thread(target=work, daemon=True) for _ in files[:workers]]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in files:
+            file, result, error = done.get()
+            if error is not None:
+                raise error
+            yield file, result
+    finally:
+        stop()
+        _join(threads)
+
+
+def _join(threads: list[threading.Thread]) -> None:
+    """Wait for threads, so that a second fetch does not meet them at the same files."""
+    deadline = time.monotonic() + GRACE_S
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def _unpack_all(lock: Lock, folder: Path, progress: bool) -> None:
