@@ -36,11 +36,11 @@ def slurm(tmp_path_factory):
 
 @pytest.fixture
 def script(tmp_path) -> str:
-    """What replicates two networks and one notebook on the cluster."""
+    """What replicates one network and one notebook on the cluster."""
     sizes = "\n".join(f"{name} = {value}" for name, value in asdict(TINY).items())
     profile, notebooks = tmp_path / "mine.toml", tmp_path / "notebooks"
     profile.write_text(
-        'description = "test"\ndataset = "synthetic"\nrows = ["music_a2", "music_a2_se"]\n'
+        'description = "test"\ndataset = "synthetic"\nrows = ["music_a2"]\n'
         f"[training]\nepochs = {EPOCHS}\nlearning_rate = 1e-3\n[clip_format]\n{sizes}\n"
     )
     notebooks.mkdir()
@@ -69,7 +69,7 @@ def events(results: Path, kind: str) -> list[dict]:
     return [entry for entry in map(json.loads, lines) if entry["event"] == kind]
 
 
-def wait_for(condition, limit_s: float = 180.0) -> None:
+def wait_for(condition, limit_s: float = 300.0) -> None:
     deadline = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < deadline, "it did not come to that in time"
@@ -89,9 +89,8 @@ def test_a_replication_on_slurm_survives_the_loss_of_its_head(slurm, script, tmp
     again = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     log = (results / "logs" / "snakemake.log").read_text()
     assert again.returncode == 0, again.stderr + log
-    for network in ("music_a2", "music_a2_se"):
-        steps = [e["text"] for e in events(results, STEP) if e["job"] == f"{network}/seed-0"]
-        assert steps == [f"{number}/{EPOCHS}" for number in range(1, EPOCHS + 1)]
+    steps = [e["text"] for e in events(results, STEP) if e["job"] == "music_a2/seed-0"]
+    assert steps == [f"{number}/{EPOCHS}" for number in range(1, EPOCHS + 1)]
     assert pd.read_csv(results / "tables" / "table_3.csv")["runs"].max() == 1
     notebook = nbformat.read(results / "notebooks" / "05_three.ipynb", 4)
     told = "".join(o.get("text", "") for c in notebook.cells for o in c.get("outputs", []))
