@@ -72,7 +72,7 @@ notebooks: $(STAMP)
 
 # The weights that come with the package; about an hour on two cores.
 weights: $(STAMP)
-	$(PY) -m mvemotion replicate --profile demo --only table6
+	$(PY) -m mvemotion replicate --profile demo --only table6 --jobs 1
 	$(PY) -m mvemotion.pipeline.shipping
 
 lint: $(STAMP)
