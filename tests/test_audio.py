@@ -7,8 +7,9 @@ import torch
 
 from media_files import TONES_HZ, Movie, tones, write_movie
 from mvemotion.errors import ClipError
-from mvemotion.media.audio import fit_duration, log_mel_and_phase, mix_to_mono, resample
+from mvemotion.media.audio import fit_duration, mix_to_mono, resample
 from mvemotion.media.container import open_recording
+from mvemotion.media.spectrograms import log_mel_and_phase
 from mvemotion.specs import PAPER_FORMAT, SAMPLE_RATES_HZ, ClipFormat, audio_frames
 
 SHORT = ClipFormat(duration_s=4.0)

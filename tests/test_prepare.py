@@ -16,9 +16,10 @@ from mvemotion.data.sources import hash_file
 from mvemotion.data.store import Store
 from mvemotion.errors import ClipError, DataError
 from mvemotion.files import write_bytes
-from mvemotion.media.audio import fit_duration, log_mel_and_phase, resample
+from mvemotion.media.audio import fit_duration, resample
 from mvemotion.media.container import open_recording
 from mvemotion.media.sampling import frame_indices
+from mvemotion.media.spectrograms import log_mel_and_phase
 from mvemotion.specs import SAMPLE_RATES_HZ, audio_frames
 from raw_clips import KINDS, REDUCED, lay_out, quietly, stamps, usual_raw, write_kinds
 

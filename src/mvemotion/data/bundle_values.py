@@ -12,8 +12,8 @@ from mvemotion.data.array_files import StoredArray
 from mvemotion.data.bundle_shapes import STORED_AS
 from mvemotion.data.bundles import Bundle, read_clips
 from mvemotion.errors import ClipError, DataError
-from mvemotion.media.audio import power_to_db
 from mvemotion.media.sampling import frame_indices
+from mvemotion.media.spectrograms import power_to_db
 
 BYTES = [0.0, 255.0]
 LOUDEST_DB = 100.0  # sound at full scale stays below 60 dB with this window; power goes far beyond

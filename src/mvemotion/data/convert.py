@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from mvemotion.errors import ClipError
-from mvemotion.media.audio import fit_duration, log_mel_and_phase, resample
+from mvemotion.media.audio import fit_duration, resample
 from mvemotion.media.bars import Bars, find_bars
 from mvemotion.media.container import AudioTrack, Recording, open_recording
 from mvemotion.media.faces import (
@@ -20,6 +20,7 @@ from mvemotion.media.faces import (
     searched_frames,
 )
 from mvemotion.media.sampling import frame_indices
+from mvemotion.media.spectrograms import log_mel_and_phase
 from mvemotion.media.video import PictureConverter, VideoTrack
 from mvemotion.specs import SAMPLE_RATES_HZ, ClipFormat
 

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mvemotion.figures.explanations import add_heat_bar, plot_heard, plot_seen
-from mvemotion.media.audio import mel_filters
 from mvemotion.media.sampling import frame_indices
+from mvemotion.media.spectrograms import mel_filters
 from mvemotion.specs import SAMPLE_RATES_HZ, STREAMS, ClipFormat
 
 if TYPE_CHECKING:
