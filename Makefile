@@ -16,9 +16,10 @@ DATA_OPTION = $(if $(DATA),--data "$(DATA)")
 RESULTS_OPTION = $(if $(RESULTS),--results "$(RESULTS)")
 SEEDS_OPTION = $(if $(SEEDS),--seeds $(SEEDS))
 JOBS_OPTION = $(if $(JOBS),--jobs $(JOBS))
+BENCH_DATA = $(or $(DATA),.bench/raw)
 ONLY_OPTION = $(if $(ONLY),--only $(ONLY))
 
-.PHONY: help setup replicate lab test test-fast notebooks weights lint lock clean
+.PHONY: help setup replicate lab test test-fast notebooks weights bench lint lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -28,6 +29,7 @@ help:
 	@echo "make test                                                   every test, notebooks too"
 	@echo "make test-fast                                              without the slow ones"
 	@echo "make notebooks                                              re-execute the committed notebooks"
+	@echo "make bench [DATA=folder] [KERAS_PYTHON=python]              what things cost, on this machine"
 	@echo "make weights | lint | lock | clean"
 
 setup: $(STAMP)
@@ -75,6 +77,15 @@ weights: $(STAMP)
 	$(PY) -m mvemotion replicate --profile demo --only table6 --jobs 1
 	$(PY) -m mvemotion.pipeline.shipping
 
+# About two hours of one core. For Keras on TensorFlow name an interpreter that has both.
+bench: $(STAMP)
+	$(PY) benchmarks/networks.py $(if $(KERAS_PYTHON),--keras-python "$(KERAS_PYTHON)")
+	$(if $(DATA),,$(PY) -m mvemotion synthesize .bench/raw --train 1 --validation 1 --test 1 --duration 30)
+	$(PY) benchmarks/preprocessing.py "$(BENCH_DATA)"
+	$(PY) -m mvemotion prepare "$(BENCH_DATA)" .bench/store
+	$(PY) benchmarks/overheads.py --store .bench/store
+	$(PY) benchmarks/memory.py
+
 lint: $(STAMP)
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
@@ -83,4 +94,4 @@ lock:
 	$(PY) -m uv pip compile --quiet --universal --all-extras --generate-hashes --python-version 3.11 pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf .venv .nbval .pytest_cache .ruff_cache
+	rm -rf .venv .nbval .bench .pytest_cache .ruff_cache
