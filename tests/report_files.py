@@ -15,6 +15,7 @@ from mvemotion.files import write_json, write_text
 from mvemotion.profiles import Profile
 from mvemotion.published import NETWORK_TABLES, published_parameters
 from mvemotion.replication import Workspace
+from mvemotion.specs import EMOTIONS
 from stores import TINY, make_store
 
 _FOLDER = tempfile.TemporaryDirectory()  # until the process ends
@@ -51,7 +52,9 @@ def results_folder() -> Path:
     write_json(root / "runs" / FAILED / "seed-0" / "outcome.json", outcome | {"seconds": 75.2})
     for name in ("table_3", "figure_5", "figure_6", "roc"):
         save_figure(_figure(), root / "figures" / f"{name}.png", title=f"Title of {name}")
-    write_text(root / "tables" / "table_7.csv", "emotion,score\nSad,0.25\nFear,\n")
+    outputs = ",".join(f"s_{emotion}" for emotion in EMOTIONS)
+    clips = "Sad,test/Sad/a,Fear,0.1,0.75,0.2,0.3,0.25,0.4\nFear,,,,,,,,\n"
+    write_text(root / "tables" / "table_7.csv", f"Ground truth,id,predicted,{outputs}\n{clips}")
     _write_notebooks(root / "notebooks")
     return root
 

@@ -53,6 +53,12 @@ def test_networks_that_agree_on_every_clip_do_not_differ():
     assert found.low < 0 < found.high
 
 
+def test_a_paired_difference_reads_as_a_sentence():
+    found = str(compare_paired(*answers(30, 5, 0, 10)))
+    assert found.startswith("Of 45 clips only the first has 5 right, only the second 0: +0.111 [")
+    assert found.endswith("], exact p = 0.062")
+
+
 def test_a_paired_test_needs_the_same_clips():
     with pytest.raises(InputError, match="3 and 2 clips: a paired test needs the same clips"):
         compare_paired([True] * 3, [True] * 2)

@@ -90,10 +90,10 @@ def test_a_ribbon_names_each_scene_above_the_curves(ax):
 
 
 def test_bars_of_verdicts_are_as_long_as_there_are_claims(ax):
-    counts = pd.DataFrame({"matches": [5, 0], "untested": [1, 7]}, index=["count", "score"])
+    counts = pd.DataFrame({"matches": [5, 0], "untested": [1, 70]}, index=["count", "score"])
     plot_verdicts(counts, ax=ax)
-    assert sum(bar.get_width() for bar in ax.patches) == 13
-    assert sorted(filter(None, texts(ax))) == ["5", "7"]
+    assert sum(bar.get_width() for bar in ax.patches) == 76
+    assert sorted(filter(None, texts(ax))) == ["5", "70"], "1 does not fit into its bar"
 
 
 def test_no_claim_is_said_in_words(ax):

@@ -147,6 +147,7 @@ def test_a_history_draws_training_and_validation_with_their_unit(ax, quantity, u
     assert unit in ax.get_ylabel()
     assert ax.get_xlabel() == "Epoch"
     assert {"training", "validation"} <= set(legend_of(ax))
+    assert (ax.get_yscale() == "log") == (quantity == "loss"), "losses differ by factors"
 
 
 def test_a_history_of_one_epoch_without_validation_clips_still_shows(ax):

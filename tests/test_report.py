@@ -148,9 +148,14 @@ def test_table_1_shows_the_clips_at_hand(source):
     assert [tag.text for tag in table.select("tbody tr:last-child .number-link")] == ["6"] * 3
 
 
-def test_a_table_that_a_notebook_made_is_shown_as_it_is(source):
+def test_our_clips_of_table_7_stand_below_the_papers_in_its_form(source):
     table = page(source, "table-7").select("table")[1]
-    assert [tag.text for tag in table.select("td")] == ["Sad", "0.250", "Fear", ""]
+    first, second = table.select("tbody tr")
+    values = ["0.100", "0.750", "0.200", "0.300", "0.250", "0.400"]
+    assert [tag.text for tag in first.select("td")] == [*values, "Fear"]
+    assert [tag.text for tag in first.select("td.own")] == ["0.250"]
+    assert [tag.text for tag in second.select("td")] == [""] * 7
+    assert second.select_one("th").text == "Fearno clip"
 
 
 # --- The first page -------------------------------------------------------------------------------

@@ -64,6 +64,19 @@ def test_committed_notebooks_get_outputs_but_no_injected_cell(tmp_path):
     assert kept.cells[1].outputs[0].text == "42\n"
 
 
+def test_committed_pictures_say_what_they_show_unless_they_do_already(tmp_path):
+    picture = "from IPython.display import Image, display\n"
+    picture += "title = 'x'; display(Image(data=b'\\x89PNG', format='png'{alt}))"
+    cells = [picture.format(alt=alt) for alt in ("", ", alt='one dot'")]
+    source = write_notebook(tmp_path / "one.ipynb", "seed = 0", *cells)
+    target = run_notebook(source, tmp_path / "out" / "one.ipynb", {})
+    copy_outputs(target, source)
+    outputs = [cell.outputs[0] for cell in nbformat.read(source, 4).cells if cell.outputs]
+    mine, theirs = (output.metadata["image/png"]["alt"] for output in outputs)
+    assert mine.startswith("Picture of the section")
+    assert theirs == "one dot"
+
+
 def test_outputs_of_another_version_of_a_notebook_are_refused(tmp_path):
     source = write_notebook(tmp_path / "one.ipynb", "seed = 0", "print(1)")
     target = run_notebook(source, tmp_path / "out" / "one.ipynb", {})

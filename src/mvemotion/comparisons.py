@@ -51,6 +51,13 @@ class PairedDifference:
     high: float
     p_value: float
 
+    def __str__(self) -> str:
+        return (
+            f"Of {self.n} clips only the first has {self.only_first} right, only the second "
+            f"{self.only_second}: {self.difference:+.3f} [{self.low:+.3f}, {self.high:+.3f}], "
+            f"exact p = {self.p_value:.2g}"
+        )
+
 
 def compare_paired(first: Sequence[bool], second: Sequence[bool]) -> PairedDifference:
     """Compare two classifiers by the clips that each had right, in the same order.

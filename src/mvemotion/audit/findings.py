@@ -122,8 +122,9 @@ def _sources(found: Findings) -> tuple[str, str]:
         for split, row in sharing.iterrows()
         if split and row.sharing
     ]
+    stand = "stands" if counts["crossing_splits"] == 1 else "stand"
     return BAD, (
-        f"{text}; {counts['crossing_splits']} probably stand in more than one split: "
+        f"{text}; {counts['crossing_splits']} probably {stand} in more than one split: "
         f"{', '.join(parts)} share theirs with another split."
     )
 
@@ -159,9 +160,9 @@ def _claims(found: Findings) -> tuple[str, str]:
     count = found.verdicts()
     tested = sum(count[verdict] for verdict in (HOLDS, FAILS, OPEN))
     return PLAIN, (
-        f"Of {tested} checkable claims of Section 3 on the classes, {count[HOLDS]} hold, "
-        f"{count[FAILS]} do not, and of {count[OPEN]} these clips cannot tell; "
-        f"{count[UNTESTED]} more are not measured."
+        f"Of {tested} checkable claims of Section 3 on the classes, {count[HOLDS]} hold here, "
+        f"{count[FAILS]} {'does' if count[FAILS] == 1 else 'do'} not, and {count[OPEN]} cannot be "
+        f"decided with these clips; {count[UNTESTED]} more are not measured."
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 from sklearn.metrics import auc, roc_curve
 
 from mvemotion.errors import InputError
@@ -108,8 +108,18 @@ def plot_history(history: pd.DataFrame, *, ax: Axes, quantity: str = "loss") -> 
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ax.set_xlim(0.5, long["epoch"].max() + 0.5)
     ax.axhline(GUESSES[quantity], color=PAPER, ls=":", lw=1, label="guessing")
+    if quantity == "loss":
+        _scale_loss(ax)
     sns.move_legend(ax, "upper left", bbox_to_anchor=(1, 1), title=None)
     return ax
+
+
+def _scale_loss(ax: Axes) -> None:
+    """A first epoch may cost twenty times what the last one does: steps are ratios."""
+    ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def plot_accuracies(frame: pd.DataFrame, *, ax: Axes) -> Axes:

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from mvemotion.figures.style import OURS, PAPER, say
 
-FEWEST_LABELLED = 3  # a number does not fit into a shorter bar
+SHORTEST_LABELLED = 0.025  # of the longest bar: a number does not fit into a shorter one
 GOOD, MIDDLING, BAD = "#009E73", "#E69F00", "#D55E00"
 WORDS = {
     **{"matches": GOOD, "close": MIDDLING, "differs": BAD, "untested": "0.82"},
@@ -25,10 +25,11 @@ def plot_verdicts(counts: pd.DataFrame, *, ax: Axes, title: str = "") -> Axes:
     if not counts.to_numpy().sum():
         return say(ax, "no claim to show")
     left = np.zeros(len(counts))
+    fewest = SHORTEST_LABELLED * counts.sum(axis=1).max()
     for verdict in counts.columns:
         here = counts[verdict].to_numpy()
         bars = ax.barh(counts.index, here, left=left, color=WORDS[verdict], label=verdict)
-        labels = [n if n >= FEWEST_LABELLED else "" for n in here]
+        labels = [n if n > fewest else "" for n in here]
         ax.bar_label(bars, labels, label_type="center", fontsize=8)
         left += here
     ax.set(xlabel="Claims", title=title)

@@ -94,12 +94,16 @@ def _stamp(path: Path) -> None:
 def copy_outputs(executed: Path, source: Path) -> None:
     """Give a notebook the outputs of its execution by Papermill, without the injected cell.
 
+    Pictures get an alternative text where they have none.
+
     Raises
     ------
     DataError
         If `executed` did not come from `source` as it is now.
     """
     import nbformat
+
+    from mvemotion.report.notebook_pages import describe_pictures
 
     kept = nbformat.read(source, as_version=4)
     ran = nbformat.read(executed, as_version=4)
@@ -112,6 +116,7 @@ def copy_outputs(executed: Path, source: Path) -> None:
         for output in mine.outputs:
             if "execution_count" in output:
                 output["execution_count"] = count
+    describe_pictures(kept)
     write_text(source, nbformat.writes(kept) + "\n")
 
 

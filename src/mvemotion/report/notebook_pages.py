@@ -79,6 +79,15 @@ def prepare_notebook(
     return notebook
 
 
+def describe_pictures(notebook: nbformat.NotebookNode) -> None:
+    """Give each picture without an alternative text the one that its page in the report has."""
+    for cell, alt in zip(notebook.cells, list(_alternative_texts(notebook)), strict=True):
+        for output in cell.get("outputs", []):
+            for kind in output.get("data", {}):
+                if kind.startswith("image/"):
+                    output.metadata.setdefault(kind, {}).setdefault("alt", alt)
+
+
 def _how_executed(notebook: nbformat.NotebookNode) -> str:
     """With what parameters it was run, since the cell of parameters shows the defaults."""
     facts = run_facts(notebook)

@@ -34,6 +34,7 @@ from mvemotion.report.table_rows import (
     clip_rows,
     in_words,
     network_rows,
+    own_probability_rows,
     probability_rows,
     study_rows,
     table_notes,
@@ -124,7 +125,7 @@ def _table(found: ResultsFolder, number: int) -> dict:
     if number == 1:
         return content | {"rows": clip_rows(found)}
     if number == 7:
-        return content | {"rows": probability_rows(), "ours": _own_tables(found, number)}
+        return content | {"rows": probability_rows(), "ours": own_probability_rows(found)}
     if number == 8:
         return content | {"rows": study_rows(found), "ours": _own_tables(found, number)}
     rows = network_rows(found, number)
@@ -143,11 +144,8 @@ def _own_tables(found: ResultsFolder, number: int) -> list[dict]:
 
 
 def _ours_alone(frame: pd.DataFrame) -> pd.DataFrame:
-    """Without the paper's columns (Table 7) or rows (Table 8) beside which ours stand."""
-    if "is_ours" in frame:
-        return earlier_for_reading(frame[frame["is_ours"]])
-    is_beside = f"s_{EMOTIONS[0]}" in frame
-    return frame.drop(columns=[*EMOTIONS, "score_verdict"]) if is_beside else frame
+    """Without the paper's rows beside which ours stand (Table 8)."""
+    return earlier_for_reading(frame[frame["is_ours"]]) if "is_ours" in frame else frame
 
 
 def _number(value) -> str:

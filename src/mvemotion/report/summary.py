@@ -134,13 +134,15 @@ def _work(found: ResultsFolder) -> dict:
     """What it took: times are of the jobs, one after the other, however many ran at once."""
     training = sum(run.seconds for run in found.runs)
     notebooks = [run_facts(read_notebook(path))["seconds"] or 0 for path in found.notebooks]
+    solutions = sum(path.parent.name == "solutions" for path in found.notebooks)
     memory = [peak_memory_mb(run.record) for run in found.runs]
     known = [one for one in memory if one]
     return {
         "networks": len({run.network for run in found.runs if run.status == DONE}),
         "runs": sum(run.status == DONE for run in found.runs),
         "training": duration(training) if training else "",
-        "notebooks": len(notebooks),
+        "notebooks": len(notebooks) - solutions,
+        "solutions": solutions,
         "notebook_time": duration(sum(notebooks)) if notebooks else "",
         "memory_mb": max(known) if known else None,
         "devices": sorted({run.record["device"] for run in found.runs if "device" in run.record}),

@@ -195,6 +195,21 @@ def probability_rows() -> list[dict]:
     ]
 
 
+def own_probability_rows(found: ResultsFolder) -> list[dict]:
+    """Our clips of Table 7, as `probability_rows` has the paper's; none if none was chosen."""
+    path = found.root / "tables" / "table_7.csv"
+    rows = pd.read_csv(path).to_dict("records") if path.is_file() else []
+    return [
+        {
+            "truth": row["Ground truth"],
+            "clip": "no clip" if pd.isna(row["id"]) else row["id"],
+            "answer": "" if pd.isna(row["predicted"]) else row["predicted"],
+            "values": {e: _text(row[f"s_{e}"], ".3f") for e in EMOTIONS},
+        }
+        for row in rows
+    ]
+
+
 def study_rows(found: ResultsFolder) -> list[dict]:
     """Table 8: each study, whether its number agrees with the text, and our own two."""
     rows = []

@@ -13,7 +13,7 @@ TABLE_STYLES = {
     "caption": "caption-side: top; text-align: left; font-weight: bold; padding: 4px",
     "th": "text-align: left; vertical-align: bottom; padding: 2px 4px",
     "td": "text-align: right; padding: 2px 4px; white-space: nowrap",
-    "td.col0": "text-align: left",
+    "td.col0": "text-align: left; white-space: normal; min-width: 11em",
 }
 HEADING_STYLE = {"font-style": "italic", "border-top": "1px solid #bbb", "padding-top": "6px"}
 REFERENCE, OF_PAPER = "Reference, not in the paper", "The paper's networks"
