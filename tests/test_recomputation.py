@@ -216,7 +216,7 @@ def test_a_table_8_that_fits_the_text_is_confirmed(monkeypatch):
 # --- The report -----------------------------------------------------------------------------------
 def test_tier_0_leaves_tables_figure_summary_and_one_json_with_its_origin():
     root, text = recomputed()
-    names = {f"{name}.csv" for name in TABLES}
+    names = {f"{name}.csv{ending}" for name in TABLES for ending in ("", "-metadata.json")}
     expected = names | {"confusions.png", "summary.md", "tier0.json"}
     assert {path.name for path in root.iterdir()} == expected
     assert (root / "summary.md").read_text() == text

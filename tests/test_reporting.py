@@ -9,6 +9,7 @@ import pytest
 from mvemotion.comparisons import PAPER_SUPPORT
 from mvemotion.errors import InputError
 from mvemotion.evaluation import score
+from mvemotion.files import read_json
 from mvemotion.published import published_table
 from mvemotion.reporting import (
     PAPER_CLIPS,
@@ -155,7 +156,17 @@ def test_a_saved_table_reads_back_and_leaves_nothing_else(music, tmp_path):
     back = pd.read_csv(path)
     assert back["accuracy"].tolist() == pytest.approx(music["accuracy"].tolist(), nan_ok=True)
     assert back["note"].fillna("").tolist() == music["note"].tolist()
-    assert [p.name for p in path.parent.iterdir()] == ["table_3.csv"]
+    names = sorted(p.name for p in path.parent.iterdir())
+    assert names == ["table_3.csv", "table_3.csv-metadata.json"]
+
+
+def test_a_saved_table_says_where_it_came_from(music, tmp_path):
+    about = read_json(save_table(music, tmp_path / "t.csv").with_name("t.csv-metadata.json"))
+    columns = {column["name"]: column["datatype"] for column in about["tableSchema"]["columns"]}
+    assert list(columns) == pd.read_csv(tmp_path / about["url"]).columns.tolist()
+    assert (columns["Model"], columns["n"], columns["accuracy"]) == ("string", "integer", "number")
+    origin = json.loads(about["dc:provenance"])
+    assert {"commit", "versions", "machine", "time_utc", "process_seconds"} <= origin.keys()
 
 
 def test_markdown_has_a_line_for_every_row_and_the_reasons_below():

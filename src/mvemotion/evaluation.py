@@ -1,5 +1,6 @@
 """Scores of a trained network on a split, with the probabilities of every clip."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -126,7 +127,14 @@ def evaluate_weights(
     trained = load_weights(weights)
     clips = evaluation_clips(store, trained, split)
     logits = predict_logits(trained, store, clips, device=device, batch_size=batch_size)
-    origin = {"name": trained.network_id, "split": split, "store_checksum": store.checksum()}
+    origin = {
+        "name": trained.network_id,
+        "split": split,
+        "store_checksum": store.checksum(),
+        "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "device": open_fabric(device).device.type,
+        "training": trained.training,
+    }
     return save_scores(folder, clips, softmax(logits, axis=1), origin, logits=logits)
 
 

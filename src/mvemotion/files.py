@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from mvemotion.errors import DataError, InputError
+from mvemotion.provenance import cost, provenance
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +49,27 @@ def write_json(path: Path, value) -> Path:
 def write_table(path: Path, frame: "pd.DataFrame") -> Path:
     """Write a table as CSV atomically, without its index."""
     return write_atomically(path, lambda part: frame.to_csv(part, index=False))
+
+
+def write_result_table(path: Path, frame: "pd.DataFrame") -> Path:
+    """Write a table as CSV atomically, and beside it ``<name>.csv-metadata.json``: its origin.
+
+    Name and form are those of *CSV on the Web*, a W3C recommendation; ``dc:provenance`` is JSON.
+    """
+    columns = [{"name": str(name), "datatype": _datatype(frame[name])} for name in frame]
+    about = {
+        "@context": "http://www.w3.org/ns/csvw",
+        "url": path.name,
+        "tableSchema": {"columns": columns},
+        "dc:provenance": json.dumps(provenance() | cost()),
+    }
+    write_json(path.with_name(f"{path.name}-metadata.json"), about)
+    return write_table(path, frame)
+
+
+def _datatype(column: "pd.Series") -> str:
+    kinds = {"b": "boolean", "i": "integer", "u": "integer", "f": "number"}
+    return kinds.get(column.dtype.kind, "string")
 
 
 def read_json(path: Path):

@@ -10,7 +10,7 @@ from mvemotion.claims.comparing import compare_families
 from mvemotion.claims.evidence import Results, Tier0
 from mvemotion.claims.own_numbers import own_numbers
 from mvemotion.claims.rules import Evidence, decide
-from mvemotion.files import write_table, write_text
+from mvemotion.files import write_result_table, write_text
 from mvemotion.provenance import git_commit
 
 VERDICTS = ("matches", "close", "differs", "untested")
@@ -58,7 +58,7 @@ def build_ledger(
 
 def write_ledger(ledger: pd.DataFrame, folder: Path) -> None:
     """Write ``ledger.csv`` and ``ledger.md``."""
-    write_table(folder / "ledger.csv", ledger)
+    write_result_table(folder / "ledger.csv", ledger)
     write_text(folder / "ledger.md", ledger_markdown(ledger))
 
 

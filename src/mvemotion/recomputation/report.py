@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from mvemotion.census import CensusRow, census, summary
 from mvemotion.comparisons import smallest_difference, smallest_paired_difference
 from mvemotion.figures import plot_confusion, save_figure, set_style
-from mvemotion.files import write_json, write_table, write_text
+from mvemotion.files import write_json, write_result_table, write_text
 from mvemotion.provenance import provenance
 from mvemotion.published import NETWORK_TABLES, published_confusions
 from mvemotion.recomputation.checks import check_prints
@@ -47,7 +47,7 @@ def recompute(root: Path) -> str:
     rows = census()
     tables = recomputed_tables(rows)
     for name, frame in tables.items():
-        write_table(root / f"{name}.csv", frame)
+        write_result_table(root / f"{name}.csv", frame)
     _draw(root / "confusions.png")
     text = summarize(tables, rows)
     write_text(root / "summary.md", text)

@@ -16,7 +16,7 @@ from torch import nn
 from mvemotion.comparisons import PAPER_SUPPORT, score_verdict
 from mvemotion.errors import InputError
 from mvemotion.evaluation import PROBABILITIES
-from mvemotion.files import write_table
+from mvemotion.files import write_result_table
 from mvemotion.networks import count_meta_flops, count_parameters, create_network
 from mvemotion.profiles import DATASETS
 from mvemotion.published import NETWORK_TABLES, published_parameters, published_table
@@ -136,8 +136,11 @@ def _built(network_id: str) -> nn.Module:
 
 
 def save_table(frame: pd.DataFrame, path: Path) -> Path:
-    """Write a table as CSV, whole or not at all; missing values are empty, `note` says why."""
-    return write_table(path, frame)
+    """Write a table as CSV, whole or not at all; missing values are empty, `note` says why.
+
+    Beside it stands where it came from: see `write_result_table`.
+    """
+    return write_result_table(path, frame)
 
 
 def read_histories(runs: Mapping[str, Path]) -> pd.DataFrame:
