@@ -26,6 +26,7 @@ FAMILIES = (
     *("music_a0", "music_a1_se", "music_a2", "face_a0", "face_a2_se"),
     *("video_a3_mmtm", "video_c3d", "video_a3_mmtm+music_a0+face_a2_se"),
 )
+OTHERS = ("plain", "keras")
 BATCHES = (1, 4)
 PASSES = {"forward": 1, "training": 3}  # operations of a step, in forward passes
 PLAIN_LIMIT = 1e12  # operations of a step: beyond, the plain port would take minutes
@@ -47,6 +48,7 @@ def main() -> None:
     parser.add_argument("--batches", nargs="+", type=int, default=BATCHES)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--sides", nargs="+", choices=OTHERS, default=OTHERS, help="beside ours")
     parser.add_argument("--keras-python", type=Path, help="an interpreter with Keras, TensorFlow")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
@@ -111,10 +113,11 @@ def contenders(name: str, batch: int, mode: str, options: argparse.Namespace) ->
     sides = {"ours": [*ours, "ours", *arguments, "float32"]}
     if has_bfloat16():
         sides["ours bfloat16"] = [*ours, "ours", *arguments, "bfloat16"]
-    if batch * PASSES[mode] * count_flops(name) < PLAIN_LIMIT:
+    if "plain" in options.sides and batch * PASSES[mode] * count_flops(name) < PLAIN_LIMIT:
         sides["plain"] = [*ours, "plain", *arguments, "float32"]
-    keras = str(options.keras_python or sys.executable)
-    sides["keras"] = [keras, str(HERE / "keras_cell.py"), *arguments]
+    if "keras" in options.sides:
+        keras = str(options.keras_python or sys.executable)
+        sides["keras"] = [keras, str(HERE / "keras_cell.py"), *arguments]
     backend = "tensorflow" if options.keras_python else "torch"
     return {
         side: (command, ONE_THREAD | {"KERAS_BACKEND": backend}) for side, command in sides.items()
