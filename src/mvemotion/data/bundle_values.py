@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from mvemotion.data.array_files import StoredArray
@@ -13,7 +12,6 @@ from mvemotion.data.bundle_shapes import STORED_AS
 from mvemotion.data.bundles import Bundle, read_clips
 from mvemotion.errors import ClipError, DataError
 from mvemotion.media.sampling import frame_indices
-from mvemotion.media.spectrograms import power_to_db
 
 BYTES = [0.0, 255.0]
 LOUDEST_DB = 100.0  # sound at full scale stays below 60 dB with this window; power goes far beyond
@@ -196,12 +194,20 @@ def _music(melphase: np.ndarray, is_power: bool) -> np.ndarray:
     """(M, L, 2) -> float16 (2, M, L), the first channel in dB."""
     channels = np.moveaxis(melphase, -1, 0).astype(np.float32)
     if is_power:
-        channels[0] = power_to_db(torch.from_numpy(channels[0])).numpy()
+        channels[0] = _decibels(channels[0])
     greatest, limit = float(np.abs(channels).max()), float(np.finfo(np.float16).max)
     if greatest > limit:
         found = f"melphase reaches {greatest:g}"
         raise ClipError("out of range", f"{found}; at most {limit:g} is needed, as in decibels")
     return channels.astype(np.float16)
+
+
+def _decibels(power: np.ndarray) -> np.ndarray:
+    import torch  # only where it is power, which no bundle that we know of holds
+
+    from mvemotion.media.spectrograms import power_to_db
+
+    return power_to_db(torch.from_numpy(power)).numpy()
 
 
 def _to_bytes(pictures: np.ndarray, limits: list[float]) -> np.ndarray:

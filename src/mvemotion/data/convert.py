@@ -9,7 +9,12 @@ import cv2
 import numpy as np
 
 from mvemotion.errors import ClipError
-from mvemotion.media.audio import fit_duration, resample
+from mvemotion.media.audio import (
+    MakeSpectrogram,
+    fit_duration,
+    make_spectrogram,
+    resample,
+)
 from mvemotion.media.bars import Bars, find_bars
 from mvemotion.media.container import AudioTrack, Recording, open_recording
 from mvemotion.media.faces import (
@@ -20,7 +25,6 @@ from mvemotion.media.faces import (
     searched_frames,
 )
 from mvemotion.media.sampling import frame_indices
-from mvemotion.media.spectrograms import log_mel_and_phase
 from mvemotion.media.video import PictureConverter, VideoTrack
 from mvemotion.specs import SAMPLE_RATES_HZ, ClipFormat
 
@@ -48,7 +52,9 @@ class Picture:
     face: np.ndarray | None  # uint8 (H, W, 3); None if none was searched or found
 
 
-def convert_clip(path: Path, options: Options) -> tuple[dict[str, np.ndarray], dict[str, object]]:
+def convert_clip(
+    path: Path, options: Options, *, make_spectrogram: MakeSpectrogram = make_spectrogram
+) -> tuple[dict[str, np.ndarray], dict[str, object]]:
     """Decode one clip once, into its arrays and its facts.
 
     Parameters
@@ -57,6 +63,8 @@ def convert_clip(path: Path, options: Options) -> tuple[dict[str, np.ndarray], d
         An audio-visual file.
     options : Options
         Sizes, how faces are searched, and whether black bars are cut off.
+    make_spectrogram : callable
+        `make_spectrogram`, or what has another process do it.
 
     Returns
     -------
@@ -72,16 +80,23 @@ def convert_clip(path: Path, options: Options) -> tuple[dict[str, np.ndarray], d
     """
     try:
         with open_recording(path, options.clip_format.duration_s) as recording:
-            return _convert(recording, options)
+            return _convert(recording, options, make_spectrogram)
     except FAILURES as error:
         found = f"{type(error).__name__}: {error}"
         raise ClipError("unreadable", f"{found}; replace or remove the file") from error
 
 
-def _convert(recording: Recording, options: Options) -> tuple[dict, dict]:
+def _convert(
+    recording: Recording, options: Options, make_spectrogram: MakeSpectrogram
+) -> tuple[dict, dict]:
     clip_format, audio = options.clip_format, recording.audio
     fit_duration(audio.waveform, audio.sample_rate_hz, clip_format.duration_s)  # heard, not awaited
-    arrays = music_arrays(audio.stretch(0, audio.end), audio.sample_rate_hz, clip_format)
+    arrays = music_arrays(
+        audio.stretch(0, audio.end),
+        audio.sample_rate_hz,
+        clip_format,
+        make_spectrogram=make_spectrogram,
+    )
     _check_span(recording.video, clip_format)
     bars = _bars(recording.video) if options.crop_bars else Bars()
     pictures, searched = _pictures(recording.video, options, bars)
@@ -96,7 +111,11 @@ def _convert(recording: Recording, options: Options) -> tuple[dict, dict]:
 
 
 def music_arrays(
-    waveform: np.ndarray, rate_hz: int, clip_format: ClipFormat
+    waveform: np.ndarray,
+    rate_hz: int,
+    clip_format: ClipFormat,
+    *,
+    make_spectrogram: MakeSpectrogram = make_spectrogram,
 ) -> dict[str, np.ndarray]:
     """The spectrograms at the three sample rates (Section 3).
 
@@ -106,6 +125,8 @@ def music_arrays(
         Mono, float32 (N,), from the clip's start; a margin beyond its end does no harm.
     rate_hz : int
     clip_format : ClipFormat
+    make_spectrogram : callable
+        As in `convert_clip`.
 
     Returns
     -------
@@ -123,8 +144,7 @@ def music_arrays(
     for name, new_rate_hz in SAMPLE_RATES_HZ.items():
         resampled = resample(waveform, rate_hz, new_rate_hz)
         fitted = fit_duration(resampled, new_rate_hz, duration_s)
-        channels = log_mel_and_phase(fitted, new_rate_hz, clip_format=clip_format)
-        arrays[name] = channels.numpy().astype(np.float16)
+        arrays[name] = make_spectrogram(fitted, new_rate_hz, clip_format)
     return arrays
 
 

@@ -1,21 +1,21 @@
 """From a raw folder of clips to a store: parallel, restartable, every failure named."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import pandas as pd
-import torch
 from tqdm import tqdm
 
 from mvemotion.data.bundle_values import reading_of, survey
 from mvemotion.data.bundles import bundle_format, find_bundles, stored_arrays
-from mvemotion.data.clip_file import copy_clip, read_row, write_clip
-from mvemotion.data.convert import Options, convert_clip
+from mvemotion.data.clip_file import copy_clip, read_row
+from mvemotion.data.convert import Options
 from mvemotion.data.draw import SHARES, check_shares
 from mvemotion.data.ingest import ingest
 from mvemotion.data.manifest import to_manifest
+from mvemotion.data.prepare_clip import failed_row, prepare_clip, use_one_thread
 from mvemotion.data.shards import Shard, check_alike, check_all_done
 from mvemotion.data.sources import (
     Source,
@@ -25,11 +25,13 @@ from mvemotion.data.sources import (
     raw_folder,
     scan,
 )
+from mvemotion.data.spectrogram_process import spectrogram_process
 from mvemotion.data.splits import complete_splits, group_by_name, read_splits, write_splits
 from mvemotion.data.store import describe, read_description
 from mvemotion.data.store_writer import beginning, close_store, note_origin, open_store
 from mvemotion.data.workers import run_each
 from mvemotion.errors import ClipError, DataError, InputError
+from mvemotion.media.audio import MakeSpectrogram, make_spectrogram
 from mvemotion.media.faces import find_detector, parse_policy
 from mvemotion.specs import EMOTIONS, PAPER_FORMAT, SPLITS, ClipFormat
 
@@ -280,42 +282,27 @@ def _refuse_failures(manifest: pd.DataFrame) -> None:
 
 # --- Clips ----------------------------------------------------------------------------------------
 def _prepare_all(jobs: list[tuple], workers: int | None, progress: bool) -> dict[str, dict]:
-    """Rows of the manifest by id; `jobs` are the arguments of `_prepare_clip`."""
+    """Rows of the manifest by id; `jobs` are the first arguments of `prepare_clip`."""
     rows = {}
-    results = run_each(_prepare_clip, jobs, workers=workers, initializer=_use_one_thread)
-    with tqdm(
-        total=len(jobs), desc="prepare", unit="clip", disable=None if progress else True
-    ) as bar:
+    with (
+        _spectrograms(bool(jobs) and workers != 0) as make_spectrogram,
+        tqdm(
+            total=len(jobs), desc="prepare", unit="clip", disable=None if progress else True
+        ) as bar,
+    ):
+        jobs = [(*job, make_spectrogram) for job in jobs]
+        results = run_each(prepare_clip, jobs, workers=workers, initializer=use_one_thread)
         for (source, raw_dir, *_), row in results:
             rows[source.id] = row or _died(source, raw_dir)
             bar.update()
     return rows
 
 
-def _use_one_thread() -> None:
-    """Clips run in parallel; threads within one would only be in each other's way."""
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-
-
-def _prepare_clip(source: Source, raw_dir: Path, store_dir: Path, options: Options) -> dict:
-    """Convert and store one clip; its row of the manifest, whatever happens to it."""
-    row = describe_file(source, raw_dir)
-    try:
-        row["sha256"] = hash_file(source.path)
-        arrays, facts = convert_clip(source.path, options)
-    except ClipError as error:
-        return _failed(row, error)
-    row |= facts | {"status": "ok"}
-    write_clip(store_dir, source.id, arrays, row)
-    return row
-
-
-def _failed(row: dict, error: ClipError) -> dict:
-    return row | {"status": error.reason, "detail": error.detail}
+def _spectrograms(are_made_elsewhere: bool) -> AbstractContextManager[MakeSpectrogram]:
+    return spectrogram_process() if are_made_elsewhere else nullcontext(make_spectrogram)
 
 
 def _died(source: Source, raw_dir: Path) -> dict:
     remedy = "out of memory, or a fault in a decoder; replace or remove the file"
     failure = ClipError("worker died", f"the process that decoded it ended, twice: {remedy}")
-    return _failed(describe_file(source, raw_dir), failure)
+    return failed_row(describe_file(source, raw_dir), failure)

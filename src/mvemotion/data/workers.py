@@ -85,14 +85,19 @@ def _run_alone(pool, function: Callable[..., Result], job: tuple) -> Result | No
     try:
         pool.submit(os.getpid).result()
     except BrokenProcessPool as error:
-        raise InputError(
-            "no worker process starts; in a script, call under `if __name__ == '__main__':`, "
-            "or use 0 workers"
-        ) from error
+        raise no_process_starts() from error
     try:
         return pool.submit(function, *job).result()
     except BrokenProcessPool:
         return None
+
+
+def no_process_starts() -> InputError:
+    """The error of a parent whose new processes end at once."""
+    return InputError(
+        "no worker process starts; in a script, call under `if __name__ == '__main__':`, "
+        "or use 0 workers"
+    )
 
 
 def _pool(workers: int, initializer: Callable[[], None] | None) -> ProcessPoolExecutor:
@@ -104,12 +109,12 @@ def _pool(workers: int, initializer: Callable[[], None] | None) -> ProcessPoolEx
 
 
 def _start_worker(initializer: Callable[[], None] | None) -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     if initializer:
         initializer()
 
 
-def _end_with_parent() -> None:
-    """Leave no process behind, however the parent ends."""
+def end_with_parent() -> None:
+    """Leave no process behind, however the parent ends: to run in a thread of its own."""
     multiprocessing.parent_process().join()
     os._exit(1)

@@ -1,10 +1,15 @@
 """Waveforms: one channel, the rates of the music networks, the duration of a clip (Section 3)."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from mvemotion.errors import ClipError
+from mvemotion.specs import ClipFormat
 
 MIN_AUDIO_SHARE = 0.9  # of the clip's duration; what is missing up to here is padded with zeros
+
+MakeSpectrogram = Callable[[np.ndarray, int, ClipFormat], np.ndarray]
 
 
 def mix_to_mono(samples: np.ndarray, channels: int) -> np.ndarray:
@@ -57,3 +62,12 @@ def fit_duration(waveform: np.ndarray, rate_hz: int, duration_s: float) -> np.nd
         )
     samples = int(duration_s * rate_hz)
     return np.pad(waveform[:samples], (0, max(samples - len(waveform), 0)))
+
+
+def make_spectrogram(
+    waveform: np.ndarray, sample_rate_hz: int, clip_format: ClipFormat
+) -> np.ndarray:
+    """`log_mel_and_phase` of one clip as it is stored, float16 (2, M, L)."""
+    from mvemotion.media.spectrograms import log_mel_and_phase  # torch, which others do without
+
+    return log_mel_and_phase(waveform, sample_rate_hz, clip_format=clip_format).numpy().astype("f2")
