@@ -1,5 +1,7 @@
 """The census reports every row, and its check fails when a count or a split is off."""
 
+import subprocess
+import sys
 from dataclasses import asdict, replace
 
 import pytest
@@ -152,3 +154,13 @@ def test_parts_of_a_specification_of_ones_own_are_counted_too():
     own, printed = count_parts(spec)[0], count_parts("music_a1")[0]
     assert (own.shape[0], printed.shape[0]) == (16, 32)
     assert own.parameters < printed.parameters
+
+
+def test_the_census_imports_no_library_that_takes_longer_than_its_work():
+    code = (
+        "import sys; from mvemotion.census import census, render; render(census())\n"
+        "slow = {'torchvision', 'sympy', 'torch._dynamo', 'torch.utils.flop_counter'}\n"
+        "sys.exit(f'imported {slow & set(sys.modules)}' if slow & set(sys.modules) else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -7,7 +7,17 @@ import mvemotion
 
 ORDER = (
     *("errors", "paths", "provenance", "files", "specs", "published", "media", "data", "fetch"),
-    *("allocator", "convolutions", "norms", "layers", "networks", "census", "runs", "keras_import"),
+    *(
+        "allocator",
+        "convolutions",
+        "norms",
+        "layers",
+        "flops",
+        "networks",
+        "census",
+        "runs",
+        "keras_import",
+    ),
     *("profiles", "processes", "training"),
     *("statistics", "comparisons", "calibration", "evaluation", "baselines", "figures", "pages"),
     *("temperature", "drawings", "correlation", "audit", "timeline", "prediction"),

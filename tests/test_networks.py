@@ -8,10 +8,11 @@ import torch
 import torch.nn.functional as F
 
 from mvemotion.errors import InputError
+from mvemotion.flops import by_running
 from mvemotion.layers import DenseBlock
 from mvemotion.networks import count_flops, count_parameters, create_network
 from mvemotion.published import published_parameters, published_splits
-from mvemotion.specs import NETWORKS, ClipFormat, list_networks, stream_shape
+from mvemotion.specs import NETWORKS, PAPER_FORMAT, ClipFormat, list_networks, stream_shape
 
 SMALL = ClipFormat(
     duration_s=1.0,
@@ -297,6 +298,35 @@ def test_operations_are_those_that_pytorch_counts():
         network(streams)
     ours = count_flops("video_a3_mmtm+music_a0+face_a2_se", clip_format=SMALL)
     assert ours == counter.get_total_flops()
+
+
+ODD = ClipFormat(
+    duration_s=7.3,
+    mel_bands=50,
+    frame_size=67,
+    frames=37,
+    slow_frames=5,
+    c3d_size=51,
+    c3d_frames=33,
+)
+
+
+@pytest.mark.parametrize("clip_format", [PAPER_FORMAT, ODD], ids=["paper", "odd sizes"])
+@pytest.mark.parametrize(
+    ("network_id", "options"),
+    [
+        ("music_a3_mmtm", {}),
+        ("music_a3_mmtm", {"mmtm": "concatenate"}),
+        ("video_a3_mmtm+music_a0_se+face_a2", {"swap_pathways": True}),
+        ("face_a0_se", {}),
+        ("video_c3d", {}),
+    ],
+)
+def test_operations_by_arithmetic_are_those_of_a_pass_of_shapes(network_id, options, clip_format):
+    with torch.device("meta"):
+        network = create_network(network_id, clip_format=clip_format, **options).eval()
+    shapes = {name: stream_shape(name, clip_format) for name in network.streams}
+    assert network.multiply_adds(shapes) == by_running(network, shapes)
 
 
 def _revive_lone_filters(network):

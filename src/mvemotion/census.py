@@ -11,7 +11,6 @@ from math import prod
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from mvemotion.errors import InputError
 from mvemotion.networks import (
@@ -290,6 +289,8 @@ class _Counted:
     """Name, shape of the output for one clip, and operations of every module of a network."""
 
     def __init__(self, network: nn.Module):
+        from torch.utils.flop_counter import FlopCounterMode  # half a second, with what it needs
+
         self.network, self.shapes = network, {}
         inputs = {n: torch.empty(1, *stream_shape(n), device="meta") for n in network.streams}
         hooks = [module.register_forward_hook(self._note) for module in network.modules()]

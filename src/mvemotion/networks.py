@@ -2,11 +2,14 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from math import prod
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from mvemotion.errors import InputError
+from mvemotion.flops import Size, by_running, halved, in_block, multiply_adds, through_layers
 from mvemotion.layers import (
     DenseBlock,
     MultimodalTransfer,
@@ -28,6 +31,8 @@ from mvemotion.specs import (
     find_network,
     stream_shape,
 )
+
+Input = TypeVar("Input", Tensor, tuple)
 
 
 class Stage(nn.Module):
@@ -52,6 +57,16 @@ class Stage(nn.Module):
             streams[name] = excitation(streams[name])
         return self.exchange(streams) if self.exchange is not None else streams
 
+    def multiply_adds(self, sizes: dict[str, Size]) -> int:
+        """Of one clip, with streams of these sizes as they come in."""
+        total = sum(in_block(block, sizes[name]) for name, block in self.blocks.items())
+        for name, excitation in self.excitations.items():
+            total += multiply_adds(excitation, halved(sizes[name]))
+        for name in self.exchange.between if self.exchange is not None else ():
+            total += multiply_adds(self.exchange.channel[name])
+            total += multiply_adds(self.exchange.spatial[name], halved(sizes[name]))
+        return total
+
 
 class DenseResidualNetwork(nn.Module):
     """A0-A3 and their late fusions: five stages, squeeze, concatenate, one linear layer.
@@ -75,6 +90,16 @@ class DenseResidualNetwork(nn.Module):
             streams = stage(streams)
         return self.head(torch.cat([squeeze(streams[name]) for name in self.streams], 1))
 
+    def multiply_adds(self, shapes: dict[str, tuple[int, ...]]) -> int:
+        """Of one clip's forward pass, with inputs of these shapes (C, ...)."""
+        if self.spec.swaps_pathways:
+            shapes = _swap_pathways(shapes, self.spec)
+        sizes, total = {name: shape[1:] for name, shape in shapes.items()}, 0
+        for stage in self.stages:
+            total += stage.multiply_adds(sizes)
+            sizes = {name: halved(size) for name, size in sizes.items()}
+        return total + multiply_adds(self.head)
+
 
 class C3DNetwork(nn.Module):
     """Tran et al.'s C3D as the paper modified it (Section 4.2, Tables 2 and 4).
@@ -89,7 +114,7 @@ class C3DNetwork(nn.Module):
         self.spec, self.streams = spec, spec.streams
         self.size = stream_shape(self.streams[0], clip_format)
         self.features = _c3d_features(architecture)
-        inputs = _c3d_feature_count(architecture, self.size)
+        inputs = _c3d_feature_count(self.features, self.size)
         self.dense = _c3d_dense(architecture, inputs)
         self.head = dense(architecture.dense[-1], len(EMOTIONS))
 
@@ -103,6 +128,11 @@ class C3DNetwork(nn.Module):
             )
         features = self.features(x)
         return self.head(self.dense(features.flatten(1)))
+
+    def multiply_adds(self, shapes: dict[str, tuple[int, ...]]) -> int:
+        """Of one clip's forward pass, with the input of the shape it was built for."""
+        in_features, _ = through_layers(self.features, shapes[self.streams[0]][1:])
+        return in_features + multiply_adds(self.dense) + multiply_adds(self.head)
 
 
 class TorchvisionNetwork(nn.Module):
@@ -124,6 +154,10 @@ class TorchvisionNetwork(nn.Module):
         check_streams(streams, self.streams)
         x = streams[self.streams[0]].permute(0, 1, 4, 2, 3)  # (B, C, T, H, W) is its order
         return self.body(x.contiguous())
+
+    def multiply_adds(self, shapes: dict[str, tuple[int, ...]]) -> int:
+        """Of one clip's forward pass, with inputs of these shapes (C, ...)."""
+        return by_running(self, shapes)
 
 
 @dataclass(frozen=True)
@@ -198,7 +232,7 @@ def count_parameters(module: nn.Module) -> ParameterCount:
 def count_flops(network_id: str, *, clip_format: ClipFormat = PAPER_FORMAT) -> int:
     """Floating-point operations of one clip's forward pass (a multiply-add is two).
 
-    Convolutions and dense layers only; nothing is computed (meta tensors), so this takes no memory.
+    Convolutions and dense layers only; nothing is computed, so this takes no memory.
 
     Examples
     --------
@@ -212,24 +246,8 @@ def count_flops(network_id: str, *, clip_format: ClipFormat = PAPER_FORMAT) -> i
 
 def count_meta_flops(network: nn.Module, *, clip_format: ClipFormat = PAPER_FORMAT) -> int:
     """`count_flops` of a network that was built on the meta device already."""
-    counts = []
-
-    def count(layer: nn.Module, _inputs, output: Tensor):
-        counts.append(2 * output.numel() * layer.weight[0].numel())
-
-    hooks = [
-        layer.register_forward_hook(count)
-        for layer in network.modules()
-        if isinstance(layer, nn.Conv2d | nn.Conv3d | nn.Linear)
-    ]
     shapes = {name: stream_shape(name, clip_format) for name in network.streams}
-    try:
-        with torch.no_grad():
-            network({n: torch.empty(1, *shape, device="meta") for n, shape in shapes.items()})
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return sum(counts)
+    return 2 * network.multiply_adds(shapes)
 
 
 def check_streams(streams: dict[str, Tensor], expected: tuple[str, ...]) -> None:
@@ -246,7 +264,7 @@ def check_streams(streams: dict[str, Tensor], expected: tuple[str, ...]) -> None
             raise InputError(f"stream {name}: shape {tuple(x.shape)}, {axes} needed")
 
 
-def _swap_pathways(streams: dict[str, Tensor], spec: Network) -> dict[str, Tensor]:
+def _swap_pathways(streams: dict[str, Input], spec: Network) -> dict[str, Input]:
     """The same inputs with those of slow and fast branches exchanged (discrepancy D4)."""
     other = {a: b for pair in spec.pathways for a, b in (pair, pair[::-1])}
     return {name: streams[other.get(name, name)] for name in streams}
@@ -308,12 +326,11 @@ def _c3d_dense(architecture: C3DArchitecture, inputs: int) -> nn.Sequential:
     return nn.Sequential(layers)
 
 
-def _c3d_feature_count(architecture: C3DArchitecture, shape: tuple[int, ...]) -> int:
-    """Values that reach the first dense layer for one clip; found without computing any."""
-    try:
-        with torch.device("meta"), torch.no_grad():
-            return _c3d_features(architecture)(torch.empty(1, *shape)).numel()
-    except RuntimeError as error:
+def _c3d_feature_count(features: nn.Sequential, shape: tuple[int, ...]) -> int:
+    """Values that reach the first dense layer for one clip."""
+    _, size = through_layers(features, shape[1:])
+    if not all(size):
         raise InputError(
             f"C3D input {shape}: its five poolings need at least 16 rows, columns and frames"
-        ) from error
+        )
+    return features.conv5b.out_channels * prod(size)
