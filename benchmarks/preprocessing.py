@@ -36,14 +36,20 @@ from mvemotion.specs import PAPER_FORMAT, SAMPLE_RATES_HZ
 FACES = ("none", "sampled")
 UHD = (3840, 2160)
 CONVERT = """
+import multiprocessing
 import sys
 from pathlib import Path
 from mvemotion.data.convert import Options, convert_clip
+from mvemotion.data.spectrogram_process import spectrogram_process
 from mvemotion.specs import PAPER_FORMAT
-convert_clip(Path(sys.argv[1]), Options(PAPER_FORMAT, "sampled", "quick"))
-facts = dict(line.split(":", 1) for line in open("/proc/self/status"))
-print(*(facts[name].split()[0] for name in ("VmHWM", "RssFile")))
-"""  # prints the peak of its resident memory, and the libraries' share, in KiB
+with spectrogram_process() as make_spectrogram:
+    options = Options(PAPER_FORMAT, "sampled", "quick")
+    convert_clip(Path(sys.argv[1]), options, make_spectrogram=make_spectrogram)
+    (helper,) = multiprocessing.active_children()
+    for process in ("self", helper.pid):
+        facts = dict(line.split(":", 1) for line in open(f"/proc/{process}/status"))
+        print(*(facts[name].split()[0] for name in ("VmHWM", "RssFile")))
+"""  # prints peaks of resident memory, and the libraries' share, in KiB
 
 
 def main() -> None:
@@ -160,9 +166,10 @@ def naive_sound(path: Path) -> str:
 
 # --- Memory ---------------------------------------------------------------------------------------
 def measure_memory(folder: Path) -> dict:
-    """Peak resident memory in MB of a process that converts one clip, faces and all.
+    """Peak resident memory in MB of a worker that converts one clip, faces and all.
 
-    ``own_mb`` leaves out the libraries' files, which all workers of a machine share.
+    ``own_mb`` leaves out the libraries' files, which all workers of a machine share;
+    ``spectrograms`` is the process that serves all of them.
     """
     half_minute = recording(folder, 0.5)
     clips = {
@@ -173,14 +180,16 @@ def measure_memory(folder: Path) -> dict:
     return {name: peak_memory(path) for name, path in clips.items()}
 
 
-def peak_memory(path: Path) -> dict[str, float]:
-    """Of a process of its own, which says itself what its peak was."""
+def peak_memory(path: Path) -> dict[str, dict[str, float]]:
+    """Of a worker of its own and of the process that makes spectrograms for it."""
     command = [sys.executable, "-c", CONVERT, str(path)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     child = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    peak_kib, files_kib = map(int, child.stdout.split()[-2:])
-    own_kib = peak_kib - files_kib
-    return {"peak_mb": round(peak_kib / 1024, 1), "own_mb": round(own_kib / 1024, 1)}
+    peaks = [map(int, line.split()) for line in child.stdout.splitlines()[-2:]]
+    return {
+        who: {"peak_mb": round(peak / 1024, 1), "own_mb": round((peak - files) / 1024, 1)}
+        for who, (peak, files) in zip(("worker", "spectrograms"), peaks, strict=True)
+    }
 
 
 def enlarge(source: Path, target: Path) -> Path:
