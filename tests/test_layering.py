@@ -22,7 +22,8 @@ ORDER = (
     *("statistics", "comparisons", "calibration", "evaluation", "baselines", "figures", "pages"),
     *("temperature", "drawings", "correlation", "audit", "timeline", "prediction"),
     *("explanation", "demo"),
-    *("reporting", "recomputation", "claims", "replication", "course", "progress", "report"),
+    *("reporting", "recomputation", "claims", "replication", "course", "progress"),
+    *("notebook_format", "report"),
     *("pipeline", "cli"),
 )
 PACKAGE = Path(mvemotion.__file__).parent

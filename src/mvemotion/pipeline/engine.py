@@ -14,9 +14,9 @@ from pathlib import Path
 from mvemotion.errors import ReplicationError
 from mvemotion.files import locked, read_json, write_json
 from mvemotion.paths import replication_file
-from mvemotion.pipeline.jobs import JOURNAL
 from mvemotion.pipeline.leash import LOCK, OWNER, owner
-from mvemotion.pipeline.plan import OUTCOME, PLAN, make_plan, notebook_mark, write_plan
+from mvemotion.pipeline.places import JOURNAL, OUTCOME, PLAN, notebook_mark
+from mvemotion.pipeline.plan import make_plan, write_plan
 from mvemotion.profiles import load_profile
 from mvemotion.progress import Display, Journal
 from mvemotion.replication import ENVIRONMENT, Workspace, open_workspace, results_folder

@@ -22,10 +22,9 @@ from pathlib import Path
 from mvemotion.errors import InputError, MvemotionError
 from mvemotion.files import locked, read_json, write_json, write_text
 from mvemotion.pipeline.leash import WATCH_S, Leash
+from mvemotion.pipeline.places import BASELINES, JOURNAL, OUTCOME, notebook_mark
 from mvemotion.progress import DONE, FAILED, STARTED, STEP, Journal
 from mvemotion.provenance import WORK
-
-JOURNAL = "progress.jsonl"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -116,7 +115,7 @@ def _train(plan: dict, root: Path, name: str) -> str:
             on_epoch=lambda row: journal.write(name, STEP, f"{row['epoch']}/{epochs}"),
         )
         seconds = time.perf_counter() - start
-    write_json(run / "outcome.json", {"status": "done", "seconds": round(seconds, 1)})
+    write_json(run / OUTCOME, {"status": "done", "seconds": round(seconds, 1)})
     how = "scored" if was_done else f"trained in {seconds:.0f} s,"
     return f"{how} accuracy {metrics['accuracy']:.3f}"
 
@@ -127,15 +126,14 @@ def _baselines(plan: dict, root: Path, name: str) -> str:
         baseline: [workspace.baseline(baseline, split=split) for split in workspace.scored_splits]
         for baseline in workspace.baselines
     }
-    write_text(root / "baselines" / ".done", "")
+    write_text(root / BASELINES, "")
     left_out = {baseline: scores[0].get("left_out", "") for baseline, scores in found.items()}
     told = [f"{name} left out: {why}" if why else name for name, why in left_out.items()]
     return ", ".join(told) or "none: no clip to learn from"
 
 
 def _notebook(plan: dict, root: Path, name: str) -> str:
-    from mvemotion.pipeline.notebooks import run_notebook
-    from mvemotion.pipeline.plan import notebook_mark, notebook_parameters
+    from mvemotion.pipeline.notebooks import notebook_parameters, run_notebook
 
     start = time.perf_counter()
     target = root / "notebooks" / f"{name}.ipynb"
@@ -162,7 +160,7 @@ def _record_failure(
     if options.kind != "train":
         return
     outcome = {"status": "failed", "error": error, "traceback": trace, "seconds": round(seconds, 1)}
-    write_json(options.plan.parent / "runs" / options.name / "outcome.json", outcome)
+    write_json(options.plan.parent / "runs" / options.name / OUTCOME, outcome)
 
 
 @contextmanager

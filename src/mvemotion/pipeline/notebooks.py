@@ -8,11 +8,19 @@ from pathlib import Path
 
 from mvemotion.errors import DataError, InputError, NotebookError
 from mvemotion.files import read_json, write_atomically, write_text
+from mvemotion.notebook_format import nbformat
 from mvemotion.paths import notebooks_dir
-from mvemotion.pipeline.plan import PLAN, notebook_parameters
+from mvemotion.pipeline.places import PLAN
 from mvemotion.provenance import provenance
 
 KERNEL = "python3"
+
+
+def notebook_parameters(plan: dict) -> dict:
+    """What every notebook is given by Papermill."""
+    workspace = plan["workspace"]
+    chosen = {name: workspace[name] for name in ("profile", "store", "results", "device")}
+    return chosen | {"seed": plan["seed"]}
 
 
 def run_notebook(source: Path, target: Path, parameters: dict) -> Path:
@@ -82,8 +90,6 @@ def _execute(source: Path, part: Path, parameters: dict) -> None:
 
 def _stamp(path: Path) -> None:
     """Note in an executed notebook what made it; Papermill has noted parameters and times."""
-    import nbformat
-
     notebook = nbformat.read(path, as_version=4)
     kernel = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     facts = provenance() | {"kernel_peak_memory_mb": round(kernel, 1)}
@@ -101,8 +107,6 @@ def copy_outputs(executed: Path, source: Path) -> None:
     DataError
         If `executed` did not come from `source` as it is now.
     """
-    import nbformat
-
     from mvemotion.report.notebook_pages import describe_pictures
 
     kept = nbformat.read(source, as_version=4)

@@ -13,11 +13,8 @@ from mvemotion.data.batches import check_inputs
 from mvemotion.errors import DataError
 from mvemotion.files import read_json, write_json
 from mvemotion.paths import replication_file
+from mvemotion.pipeline.places import BASELINES, OUTCOME, PLAN, notebook_mark
 from mvemotion.replication import Workspace
-
-PLAN = "plan.json"
-OUTCOME = "outcome.json"  # of a run: done or failed, and why
-BASELINES = "baselines/.done"
 
 
 def make_plan(
@@ -104,13 +101,6 @@ def write_plan(plan: dict, root: Path) -> Path:
     return write_json(root / PLAN, plan)
 
 
-def notebook_parameters(plan: dict) -> dict:
-    """What every notebook is given by Papermill."""
-    workspace = plan["workspace"]
-    chosen = {name: workspace[name] for name in ("profile", "store", "results", "device")}
-    return chosen | {"seed": plan["seed"]}
-
-
 def _lacking(workspace: Workspace, tables: list[int]) -> dict[str, str]:
     """Rows whose inputs are not in the store, and what they lack."""
     lacking = {}
@@ -161,11 +151,6 @@ def _undone(plan: dict, root: Path) -> list[Path]:
         if mark.exists()
         and (_has_failed(mark) or not all((root / product).exists() for product in products))
     ]
-
-
-def notebook_mark(name: str) -> str:
-    """The file that says that a notebook has been run to its end."""
-    return f"notebooks/.{name}.done"
 
 
 def _has_failed(mark: Path) -> bool:

@@ -3,9 +3,7 @@
 import os
 from pathlib import Path
 
-from mvemotion.data.prepare import prepare, summarize
 from mvemotion.data.store import Store
-from mvemotion.data.synthetic import synthesize
 from mvemotion.errors import DataError, InputError
 from mvemotion.paths import results_dir
 from mvemotion.profiles import Profile, load_profile
@@ -85,6 +83,8 @@ def _store_dir(profile: Profile, root: Path, data) -> Path:
     target = root / "store"
     if data is None and not profile.synthetic and (target / "manifest.csv").exists():
         return target
+    from mvemotion.data.prepare import prepare, summarize  # not for every job of a replication
+
     raw = Path(data) if data else _embedded_clips(profile, root)
     manifest = prepare(
         raw,
@@ -103,6 +103,8 @@ def _embedded_clips(profile: Profile, root: Path) -> Path:
             f"profile {profile.name}: needs real clips; give their folder: "
             f"make replicate PROFILE={profile.name} DATA=folder"
         )
+    from mvemotion.data.synthetic import synthesize  # a second, for whoever needs it
+
     target = root / "data"
     synthesize(target, **profile.synthetic)
     return target

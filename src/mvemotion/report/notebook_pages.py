@@ -5,9 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import nbformat
-
 from mvemotion.errors import DataError
+from mvemotion.notebook_format import nbformat
 from mvemotion.report.links import mend_links, refer
 
 CHECK = "# NBVAL_CHECK_OUTPUT"

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 import jinja2
-import nbformat
 import pandas as pd
 from markupsafe import Markup, escape
 from PIL import Image
@@ -15,6 +14,7 @@ from PIL import Image
 from mvemotion.claims.ledger import LEGEND, OWN, VERDICTS
 from mvemotion.course import LESSONS
 from mvemotion.files import write_text
+from mvemotion.notebook_format import nbformat
 from mvemotion.paths import replication_file
 from mvemotion.published import TABLES
 from mvemotion.report import summary
