@@ -174,7 +174,8 @@ def test_every_cue_is_described_once():
 @pytest.mark.slow
 def test_cues_follow_the_factors_of_synthetic_clips(tmp_path):
     counts = {"Train": 5, "Validation": 0, "test": 0}
-    factors = synthesize(tmp_path, clips_per_class=counts, duration_s=8.0, progress=False)
+    small = {"duration_s": 8.0, "size": (160, 90), "fps": 12, "workers": 0}
+    factors = synthesize(tmp_path, clips_per_class=counts, progress=False, **small)
     cues = pd.DataFrame([measure_cues(read_signals(tmp_path / path)) for path in factors["path"]])
     least = {  # rank correlation of cue and factor; measured ones are 0.1 to 0.2 above
         ("loudness_db", "loudness_db"): 0.95,

@@ -1,90 +1,44 @@
-"""The replication as jobs over Snakemake: what is done, what is not done twice, what survives."""
+"""The replication as jobs: which there are, what they tell, how one of them ends."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
-from dataclasses import asdict
-from pathlib import Path
 
-import nbformat
-import pandas as pd
 import pytest
 
-from mvemotion import course
-from mvemotion.course import LESSONS, Lesson, find_lessons
-from mvemotion.data.splits import write_splits
-from mvemotion.data.store import Store
-from mvemotion.errors import InputError, ReplicationError
+from mvemotion.course import LESSONS, find_lessons
+from mvemotion.errors import InputError
 from mvemotion.files import locked, read_json, write_json
 from mvemotion.paths import notebooks_dir
-from mvemotion.pipeline import engine, jobs, leash, plan
+from mvemotion.pipeline import engine, jobs, leash
 from mvemotion.pipeline.plan import make_plan, write_plan
 from mvemotion.progress import DONE, FAILED, STEP, Display, Journal
 from mvemotion.replication import open_workspace
-from small_notebooks import write_notebook
-from stores import TINY, make_store
-
-PARAMETERS = "profile = ''\nstore = ''\nresults = ''\ndevice = ''\nseed = 0"
-OPEN = (
-    "from mvemotion.replication import open_workspace\n"
-    "w = open_workspace(profile, store=store, results=results, device=device)\n"
+from small_replications import (
+    NEEDS_NOTHING,
+    SHOWS_TABLE_3,
+    events,
+    small_notebooks,
+    small_profile,
+    small_store,
+    teach,
 )
-EPOCHS = 12
 
 
 @pytest.fixture
 def store(tmp_path):
-    return make_store(tmp_path / "store", {"Train": 1, "Validation": 1, "test": 1})
+    return small_store(tmp_path)
 
 
 @pytest.fixture
 def profile(tmp_path):
-    sizes = "\n".join(f"{name} = {value}" for name, value in asdict(TINY).items())
-    path = tmp_path / "mine.toml"
-    path.write_text(f"""
-    description = "test"
-    dataset = "synthetic"
-    rows = ["music_a2", "music_a2_se"]
-    [training]
-    epochs = {EPOCHS}
-    [clip_format]
-    {sizes}
-    [overrides.music_a2_se]
-    optimizer = "sgd"
-    learning_rate = 1e30
-    """)
-    return str(path)
+    return small_profile(tmp_path)
 
 
 @pytest.fixture
 def lessons(tmp_path, monkeypatch):
-    """Two notebooks: one that needs nothing, one that shows Table 3."""
-    folder = tmp_path / "notebooks"
-    folder.mkdir()
-    write_notebook(folder / "01_one.ipynb", PARAMETERS, OPEN + "print(len(w.store.clips()))")
-    table = "w.train_table(3, seed=seed)\nw.compare_table(3, seed=seed);"
-    write_notebook(folder / "05_three.ipynb", PARAMETERS, OPEN + table)
-    chosen = (
-        Lesson("01_one", ("table1",)),
-        Lesson("05_three", ("table3",), (3,), ("tables/table_3.csv",)),
-    )
-    monkeypatch.setattr(course, "LESSONS", chosen)
-    monkeypatch.setattr(course, "notebooks_dir", lambda: folder)
-    monkeypatch.setattr(plan, "package_digest", lambda: "as it is")  # whoever edits it meanwhile
-    return folder
-
-
-def output(path: Path) -> str:
-    cells = nbformat.read(path, 4).cells
-    return "".join(o.get("text", "") for c in cells for o in c.get("outputs", []))
-
-
-def events(results: Path, kind: str) -> list[dict]:
-    lines = (results / jobs.JOURNAL).read_text().splitlines()
-    return [entry for entry in map(json.loads, lines) if entry["event"] == kind]
+    teach(monkeypatch, small_notebooks(tmp_path), NEEDS_NOTHING, SHOWS_TABLE_3)
 
 
 # --- The course -----------------------------------------------------------------------------------
@@ -112,7 +66,7 @@ def test_a_fingerprint_follows_what_a_result_rests_on(tmp_path, store, profile, 
     assert list(prints) == [f"{r}/seed-{s}" for r in ("music_a2", "music_a2_se") for s in (0, 1)]
     assert len(set(prints.values())) == 4
     assert make_plan(workspace, profile, seeds=2) == planned
-    workspace.profile.training["epochs"] = 3
+    workspace.profile.training["epochs"] = 4
     changed = make_plan(workspace, profile, seeds=2)
     assert not {run["fingerprint"] for run in changed["runs"].values()} & set(prints.values())
 
@@ -214,86 +168,6 @@ def test_jobs_take_turns_at_the_gpus(tmp_path):
         assert third == first
 
 
-# --- The whole, over Snakemake --------------------------------------------------------------------
-@pytest.mark.slow
-def test_a_failing_network_stops_nothing_and_is_reported_and_tried_again(
-    tmp_path, store, profile, lessons, capsys
-):
-    options = {"store": store.root, "results": tmp_path / "r", "device": "cpu"}
-    with pytest.raises(ReplicationError, match=r"1 of 4 jobs failed: music_a2_se/seed-0"):
-        engine.replicate(profile, **options)
-    told = capsys.readouterr()
-    assert "DivergedError" in told.err
-    assert "music_a2_se/seed-0" in told.out
-    assert "music_a2_se                          failed: " in output(
-        tmp_path / "r" / "notebooks" / "05_three.ipynb"
-    )
-    rows = pd.read_csv(tmp_path / "r" / "tables" / "table_3.csv").set_index("id")
-    assert rows.loc["music_a2", "runs"] == 1
-    assert list(read_json(tmp_path / "r" / "summary.json")["networks"]) == ["music_a2"]
-    capsys.readouterr()
-    with pytest.raises(ReplicationError):
-        engine.replicate(profile, **options)
-    again = [line.split()[1] for line in capsys.readouterr().out.splitlines() if line[:1] == "["]
-    assert again == ["music_a2_se/seed-0", "05_three"]
-
-
-@pytest.mark.slow
-def test_a_second_run_does_nothing_and_a_lost_table_is_made_again(
-    tmp_path, store, profile, lessons, capsys
-):
-    write_notebook(lessons / "05_three.ipynb", PARAMETERS, OPEN + "w.compare_table(3);")
-    Path(profile).write_text(
-        Path(profile).read_text().replace('"music_a2", "music_a2_se"', '"music_a2"')
-    )
-    clips = store.clips()[["id", "split"]]
-    clips["split"] = clips["split"].replace({"Train": "test", "test": "Train"})
-    splits = write_splits(store.root / "splits" / "turned.csv", clips)
-    options = {"store": store.root, "results": tmp_path / "r", "device": "cpu", "splits": splits}
-    root = engine.replicate(profile, **options, seeds=2)
-    assert output(root / "notebooks" / "01_one.ipynb") == "18\n"
-    assert "MVEMOTION_SPLITS" not in os.environ
-    assert read_json(root / "summary.json")["splits"] == "turned"
-    assert read_json(root / "summary.json")["over_seeds"]["music_a2"]["accuracy"]["seeds"] == 2
-    scored = pd.read_csv(root / "runs" / "music_a2" / "seed-0" / "test" / "predictions.csv")
-    assert set(scored["id"]) == set(Store(store.root).clips("Train")["id"])
-    before = (root / jobs.JOURNAL).read_bytes()
-    engine.replicate(profile, **options, seeds=2)
-    assert (root / jobs.JOURNAL).read_bytes() == before
-    (root / "tables" / "table_3.csv").unlink()
-    capsys.readouterr()
-    engine.replicate(profile, **options, seeds=2)
-    again = [line.split()[1] for line in capsys.readouterr().out.splitlines() if line[:1] == "["]
-    assert again == ["05_three"]
-    assert (root / "tables" / "table_3.csv").exists()
-
-
-@pytest.mark.slow
-def test_after_a_kill_in_the_middle_of_a_training_it_goes_on_with_the_next_epoch(
-    tmp_path, store, profile, lessons
-):
-    change(profile, f"epochs = {EPOCHS}", "epochs = 60")
-    results = tmp_path / "r"
-    script = (
-        "import sys; from pathlib import Path; from mvemotion import course\n"
-        "from mvemotion.pipeline.engine import replicate\n"
-        "course.LESSONS = (course.Lesson('05_three', ('table3',), (3,)),)\n"
-        f"course.notebooks_dir = lambda: Path({str(lessons)!r})\n"
-        f"replicate({profile!r}, store={str(store.root)!r}, results={str(results)!r}, "
-        "device='cpu', jobs=1)"
-    )
-    first = subprocess.Popen([sys.executable, "-c", script])
-    wait_for(lambda: (results / jobs.JOURNAL).exists() and len(events(results, STEP)) > 2)
-    first.send_signal(signal.SIGKILL)
-    first.wait()
-    second = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert "ReplicationError: 1 of 3 jobs failed: music_a2_se/seed-0" in second.stderr
-    steps = [e["text"] for e in events(results, STEP) if e["job"] == "music_a2/seed-0"]
-    assert steps == [f"{number}/60" for number in range(1, 61)]
-    history = pd.read_csv(results / "runs" / "music_a2" / "seed-0" / "history.csv")
-    assert history["epoch"].tolist() == list(range(1, 61))
-
-
 @pytest.mark.slow
 def test_a_training_that_is_killed_is_a_failure_with_its_signal(
     tmp_path, store, profile, monkeypatch
@@ -319,16 +193,3 @@ def test_two_replications_do_not_share_a_folder(tmp_path, store, profile, monkey
         pytest.raises(InputError, match="another replication is at work there"),
     ):
         engine.replicate(profile, store=store.root, results=tmp_path / "r")
-
-
-def change(path: str, old: str, new: str) -> None:
-    text = Path(path).read_text()
-    assert old in text
-    Path(path).write_text(text.replace(old, new))
-
-
-def wait_for(condition, limit_s: float = 240.0) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that in time"
-        time.sleep(0.05)

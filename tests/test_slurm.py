@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from mvemotion.paths import replication_file
-from mvemotion.pipeline.jobs import JOURNAL
+from mvemotion.pipeline.places import JOURNAL
 from mvemotion.progress import STEP
 from slurm_cluster import queued_jobs, running_slurm, why_not
 from small_notebooks import write_notebook
