@@ -36,6 +36,18 @@ def test_tier_0_that_is_there_is_read_and_not_made_again(root):
     assert set(ledger.loc[ledger["kind"] == "count", "verdict"]) == {"untested"}
 
 
+def test_tier_0_that_another_commit_wrote_is_made_again(root, monkeypatch):
+    facts = read_json(root / "tier0" / "tier0.json")
+    earlier = {"provenance": {"commit": "0123456789ab"}, "census": []}
+    write_json(root / "tier0" / "tier0.json", facts | earlier)
+    monkeypatch.setattr(
+        "mvemotion.claims.folder.recompute",
+        lambda folder: shutil.copytree(recomputed()[0], folder, dirs_exist_ok=True),
+    )
+    ledger = ledger_of_folder(root, {})
+    assert "matches" in set(ledger.loc[ledger["kind"] == "count", "verdict"])
+
+
 def test_tier_0_that_is_missing_is_made(tmp_path, monkeypatch):
     made = []
     monkeypatch.setattr(

@@ -10,6 +10,7 @@ import pandas as pd
 from mvemotion.comparisons import PAPER_SUPPORT
 from mvemotion.errors import DataError
 from mvemotion.files import read_json
+from mvemotion.provenance import git_commit
 
 AUDIT_FILE = "audit/audit.json"  # of a results folder
 
@@ -38,6 +39,11 @@ class Tier0:
     @cached_property
     def _content(self) -> dict:
         return read_json(self.path) if self.path.is_file() else {}
+
+    def is_current(self) -> bool:
+        """Whether it is there and this commit wrote it: another may have checked other things."""
+        made_by = self._content.get("provenance", {}).get("commit")
+        return self.path.is_file() and made_by == git_commit()
 
     def checks(self, pattern: str) -> list[dict]:
         """The checks whose names are like `pattern`, in which ``*`` stands for anything."""

@@ -1,4 +1,4 @@
-"""The ledger of a results folder as it stands, with tier 0 recomputed where it is missing."""
+"""The ledger of a results folder as it stands, its tier 0 made anew where that is needed."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def ledger_of_folder(root: Path, summary: dict) -> pd.DataFrame:
     ----------
     root : Path
         A folder of ``mvemotion replicate``, in whatever state. Tier 0 is looked for in its
-        ``tier0`` and takes seconds where it is missing.
+        ``tier0`` and takes seconds where it is missing or another commit wrote it.
     summary : dict
         `mvemotion.replication.Workspace.summary`: which clips and runs the folder is about. It
         is written there, as ``mvemotion replicate`` does at its end.
@@ -28,11 +28,10 @@ def ledger_of_folder(root: Path, summary: dict) -> pd.DataFrame:
         See `mvemotion.claims.build_ledger`; also ``ledger.csv`` and ``ledger.md``.
     """
     root = Path(root)
-    tier0 = Tier0(root / "tier0")
-    if not tier0.path.is_file():
-        recompute(tier0.path.parent)
+    if not Tier0(root / "tier0").is_current():
+        recompute(root / "tier0")
     write_json(root / "summary.json", summary)
     is_scored = any(root.glob("runs/*/*/test/metrics.json"))
-    ledger = build_ledger(tier0, Results(root) if is_scored else None)
+    ledger = build_ledger(Tier0(root / "tier0"), Results(root) if is_scored else None)
     write_ledger(ledger, root)
     return ledger

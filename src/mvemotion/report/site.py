@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mvemotion.claims import Tier0
 from mvemotion.errors import InputError
 from mvemotion.files import locked, write_json
 from mvemotion.paths import results_dir
@@ -141,8 +142,11 @@ def _theme(found: ResultsFolder) -> dict:
 
 # --- Tier 0 and the folders -----------------------------------------------------------------------
 def _tier0(given: Path | None, root: Path, work: Path) -> Path:
-    candidates = [Path(given)] if given else [root / "tier0", results_dir() / "tier0"]
-    found = [folder for folder in candidates if (folder / "tier0.json").is_file()]
+    """The one that is given, or the first that this commit wrote, or else a new one."""
+    if given and (Path(given) / "tier0.json").is_file():
+        return Path(given)
+    candidates = () if given else (root / "tier0", results_dir() / "tier0")
+    found = [folder for folder in candidates if Tier0(folder).is_current()]
     if not found:
         recompute(work / "tier0")
     return found[0] if found else work / "tier0"
