@@ -45,6 +45,12 @@ $(STAMP): requirements.lock pyproject.toml
 	    $(PY) -m pip install --quiet --no-deps -e . ; }
 	@mkdir -p .venv/etc/ipython  # notebooks: no warning about the kernel's own local socket
 	@echo "c.IPKernelApp.log_level = 40" > .venv/etc/ipython/ipython_kernel_config.py
+	@# librosa's functions are compiled where they are first called, into a cache that breaks if
+	@# several processes fill it at once: here one does.
+	@$(PY) -c 'from numpy.random import default_rng; from mvemotion.audit.cues import measure_sound; \
+	  from mvemotion.baselines.music_features import music_features; \
+	  noise = default_rng(0).normal(size=110_250).astype("float32"); \
+	  measure_sound(noise), music_features(noise)'
 	@touch $(STAMP)
 
 replicate: $(STAMP)
