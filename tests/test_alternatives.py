@@ -1,0 +1,58 @@
+"""The benchmark of alternatives claims no more than its test clips can show."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mvemotion.comparisons import mcnemar_p_value
+from mvemotion.specs import EMOTIONS
+
+ROOT = Path(__file__).parents[1]
+BENCHMARK = runpy.run_path(str(ROOT / "benchmarks" / "alternatives.py"))
+
+
+def clips_of(per_class: int) -> pd.DataFrame:
+    """Rows of a manifest: so many clips of each emotion, each of a video of its own."""
+    rows = [(f"{e}/video{chr(97 + i)}", e) for e in EMOTIONS for i in range(per_class)]
+    return pd.DataFrame(rows, columns=["id", "emotion"])
+
+
+def compared(per_class: int) -> dict:
+    """Ours all right but the first clip; the alternative right in the first half alone."""
+    n = per_class * len(EMOTIONS)
+    row = {"ours": np.arange(n) > 0, "other": np.arange(n) < n // 2}
+    return BENCHMARK["compared"]([row, row], clips_of(per_class))["other"]
+
+
+def test_classes_of_two_clips_give_counts_and_no_interval():
+    found = compared(2)
+    assert found["interval"] is None
+    assert "fewer than 5" in found["note"]
+    counts = ("both_right", "only_alternative", "only_ours", "both_wrong")
+    assert [[seed[name] for name in counts] for seed in found["by_seed"]] == [[5, 1, 6, 0]] * 2
+    assert BENCHMARK["table_row"](found)["95 % interval"] == "none"
+
+
+def test_classes_of_ten_clips_give_an_interval_about_the_difference():
+    found = compared(10)
+    low, high = found["interval"]
+    assert low <= found["difference"] <= high
+    assert found["difference"] == pytest.approx((1 - 30) / 60)
+
+
+def test_emotions_without_spread_of_their_own_add_none_to_the_interval():
+    clips = clips_of(10)
+    difference = (clips["emotion"] == EMOTIONS[0]).to_numpy(float)  # 1 throughout one emotion
+    found = BENCHMARK["mean_difference"]([difference], clips)
+    assert found["interval"] == pytest.approx([1 / 6, 1 / 6])
+
+
+def test_the_tests_of_a_seed_are_corrected_together():
+    n = 20
+    rows = {"ours": np.arange(n) > 9, "a": np.arange(n) > 3, "b": np.arange(n) > 3}
+    found = BENCHMARK["counted"](rows)
+    assert found["a"]["p_value"] == mcnemar_p_value(6, 0)
+    assert found["a"]["p_holm"] == 2 * found["a"]["p_value"]
