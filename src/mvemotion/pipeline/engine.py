@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from mvemotion.files import locked, read_json, write_json
 from mvemotion.paths import replication_file
 from mvemotion.pipeline.leash import LOCK, OWNER, owner
 from mvemotion.pipeline.places import JOURNAL, OUTCOME, PLAN, notebook_mark
-from mvemotion.pipeline.plan import make_plan, write_plan
+from mvemotion.pipeline.plan import command_again, make_plan, write_plan
 from mvemotion.profiles import load_profile
 from mvemotion.progress import Display, Journal
 from mvemotion.replication import ENVIRONMENT, Workspace, open_workspace, results_folder
@@ -87,14 +88,27 @@ def replicate(
         plan = make_plan(
             workspace, profile, seed=seed, seeds=seeds, only=only, threads=machine["threads"]
         )
-        plan |= machine
+        plan |= machine | {
+            "command": command_again(
+                profile,
+                data=data,
+                store=store,
+                results=results,
+                splits=splits,
+                device=device,
+                seed=seed,
+                seeds=seeds,
+                jobs=jobs,
+                engine_profile=engine_profile,
+            )
+        }
         for row, reason in plan["left_out"].items():
             print(f"{row}: left out: {reason}")
         write_plan(plan, root)
         command = _command(root, plan, jobs, engine_profile)
         ended = _run(root, command, plan, lock.fileno())
-        _sum_up(workspace, seed, is_changed=ended.jobs > 0)
-    _report_failures(root, plan, ended.code)
+        unwritten = _sum_up(workspace, seed, is_changed=ended.jobs > 0)
+    _report_failures(root, plan, ended.code, unwritten)
     return root
 
 
@@ -200,19 +214,26 @@ def _planned(log: Path) -> int:
 
 
 # --- The end --------------------------------------------------------------------------------------
-def _sum_up(workspace: Workspace, seed: int, *, is_changed: bool) -> None:
-    """Write the summary, and the report unless it says so already."""
+def _sum_up(workspace: Workspace, seed: int, *, is_changed: bool) -> Exception | None:
+    """Write the summary, and the report unless it says so already; returns what prevented it."""
     root = workspace.root
-    write_json(root / "summary.json", workspace.summary(seed=seed))
-    if is_changed or not (root / "report" / "index.html").exists():
-        build_report(root)
+    try:
+        write_json(root / "summary.json", workspace.summary(seed=seed))
+        if is_changed or not (root / "report" / "index.html").exists():
+            build_report(root)
+    except Exception as error:  # raised once the jobs' own failures are told, not instead of them
+        return error
+    return None
 
 
-def _report_failures(root: Path, plan: dict, code: int) -> None:
-    """Raise ReplicationError with every failure, if there is one."""
+def _report_failures(root: Path, plan: dict, code: int, unwritten: Exception | None) -> None:
+    """Raise ReplicationError with every failure, if there is one, else what was `unwritten`."""
     failures = [*_failed_runs(root, plan), *_failed_notebooks(root, plan)]
     for name, error, trace in failures:
         print(f"\n{name}: {error}\n{trace}", file=sys.stderr)
+    if unwritten and (failures or code):
+        print("\nreport: not written", file=sys.stderr)
+        traceback.print_exception(unwritten)
     if failures:
         names, total = ", ".join(name for name, _, _ in failures), len(plan["runs"])
         raise ReplicationError(
@@ -221,6 +242,8 @@ def _report_failures(root: Path, plan: dict, code: int) -> None:
         )
     if code:
         raise ReplicationError(f"Snakemake ended with {code}; see {root / SNAKEMAKE_LOG}")
+    if unwritten:
+        raise unwritten
 
 
 def _failed_runs(root: Path, plan: dict) -> Iterator[tuple[str, str, str]]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -92,6 +93,17 @@ def make_plan(
     for lesson in (lesson for lesson in lessons if lesson.is_last):
         plan["notebooks"][lesson.name]["needs"] += others
     return plan
+
+
+def command_again(profile: str, **options) -> str:
+    """The command that goes on with a replication: `profile` and the options that were given.
+
+    What a folder lacks may be what ``--only`` left out, so that it is none of them.
+    """
+    usual = {"device": "auto", "seed": 0, "seeds": 1}
+    given = {name: x for name, x in options.items() if x is not None and x != usual.get(name)}
+    words = [(f"--{name.replace('_', '-')}", str(value)) for name, value in given.items()]
+    return shlex.join(["mvemotion", "replicate", "--profile", profile, *sum(words, ())])
 
 
 def write_plan(plan: dict, root: Path) -> Path:

@@ -74,7 +74,8 @@ class ResultsFolder:
     @property
     def profile(self) -> str:
         """Name of the profile; that of the folder, where no file says it."""
-        return self.summary.get("profile", self.root.resolve().name)
+        planned = self.plan.get("work", {}).get("profile", self.root.resolve().name)
+        return self.summary.get("profile", planned)
 
     @property
     def dataset(self) -> str | None:
@@ -83,7 +84,9 @@ class ResultsFolder:
 
     @property
     def command(self) -> str:
-        """What replicates again, doing only what is missing."""
+        """What replicates again, doing only what is missing: as it was asked for, if that is known."""
+        if "command" in self.plan:
+            return self.plan["command"]
         data = " --data DATASET" if self.dataset in ("sample", "paper") else ""
         return f"mvemotion replicate --profile {self.profile}{data}"
 

@@ -88,11 +88,7 @@ def missing(found: ResultsFolder) -> list[tuple[str, str]]:
             "this profile leaves them out. Profile paper trains all.",
             "mvemotion replicate --profile paper --data DATASET",
         ),
-        (
-            bool(unfinished),
-            f"Not finished: {', '.join(r.anchor[4:] for r in unfinished)}.",
-            command,
-        ),
+        (bool(unfinished), f"Not finished: {', '.join(unfinished)}.", command),
         (not found.summary, "There is no summary.json: the replication has not ended.", command),
         (not found.notebooks, "No notebook has been executed.", command),
         (not found.figures("*"), "No figure has been drawn.", command),
