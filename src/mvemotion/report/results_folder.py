@@ -84,7 +84,7 @@ class ResultsFolder:
 
     @property
     def command(self) -> str:
-        """What replicates again, doing only what is missing: as it was asked for, if that is known."""
+        """What replicates again, doing only what is missing; as it was asked for, if known."""
         if "command" in self.plan:
             return self.plan["command"]
         data = " --data DATASET" if self.dataset in ("sample", "paper") else ""
