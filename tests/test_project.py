@@ -14,6 +14,16 @@ from mvemotion.census import census
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PAPER_AUTHORS = ["Pandeya", "Bhattarai", "Lee"]
+# Of the schema of Citation File Format 1.2.0: what we use of it, and must have.
+CITATION_KEYS = {
+    *("cff-version", "message", "type", "title", "version", "license", "authors"),
+    *("abstract", "keywords", "preferred-citation", "references"),
+}
+REFERENCE_KEYS = {
+    *("type", "title", "authors", "journal", "year", "volume", "issue", "start", "notes"),
+    *("date-published", "publisher", "license", "doi", "url"),
+}
 TEXTS = [
     path
     for pattern in ("*.md", "*.toml", "*.yml", "*.lock", "Makefile", "*/**/*.md", "src/**/*.py")
@@ -86,9 +96,32 @@ def test_codemeta_and_the_citation_say_what_pyproject_says():
     assert codemeta["keywords"] == PROJECT["keywords"]
     assert codemeta["license"].endswith("/" + PROJECT["license"])
     assert codemeta["runtimePlatform"] == f"Python {PROJECT['requires-python']}"
-    paper = codemeta["referencePublication"]
-    assert paper["@id"].endswith(citation["references"][0]["doi"])
-    assert paper["name"] == citation["references"][0]["title"]
+    for ours, theirs in zip(
+        (codemeta["referencePublication"], codemeta["supportingData"]),
+        citation["references"],
+        strict=True,
+    ):
+        assert ours["@id"] == f"https://doi.org/{theirs['doi']}"
+        assert ours["name"] == theirs["title"]
+        assert [p["familyName"] for p in ours["author"]] == PAPER_AUTHORS
+        assert [p["family-names"] for p in theirs["authors"]] == PAPER_AUTHORS
+    assert citation["preferred-citation"] == citation["references"][0]
+
+
+def test_the_citation_has_the_structure_of_its_format():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["cff-version"] == "1.2.0"
+    assert set(citation) == CITATION_KEYS
+    for reference in citation["references"]:
+        assert {"type", "title", "authors"} <= set(reference) <= REFERENCE_KEYS
+        assert reference["type"] in ("article", "data")
+        assert re.fullmatch(r"10\.\d{4,}/\S+", reference["doi"])
+
+
+def test_the_package_is_cited_by_its_authors_as_a_group_and_under_no_invented_address():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["authors"] == [{"name": "The mvemotion authors"}]
+    assert not {"repository-code", "url", "doi"} & set(citation)
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -119,6 +152,13 @@ def test_assumptions_that_the_checklist_names_are_there():
     numbers = {int(number) for entry in named for number in re.findall(r"\d+", entry)}
     assert numbers
     assert numbers <= known
+
+
+def test_the_checklist_answers_its_32_questions_on_both_sides():
+    text = (ROOT / "replication/REFORMS.md").read_text()
+    rows = re.findall(r"^\| \d[a-g] \|([^|]+)\|([^|]+)\|([^|]+)\|$", text, re.M)
+    assert len(rows) == 32
+    assert all(cell.strip() for row in rows for cell in row)
 
 
 def test_the_readme_prints_the_results_that_were_reported():
