@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shlex
 import tomllib
 from pathlib import Path
 
@@ -11,9 +12,11 @@ import yaml
 
 import mvemotion
 from mvemotion.census import census
+from mvemotion.cli import build_parser
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+DATA_CARDS = sorted(f"data_cards/{path.name}" for path in (ROOT / "data_cards").glob("*.md"))
 PAPER_AUTHORS = ["Pandeya", "Bhattarai", "Lee"]
 # Of the schema of Citation File Format 1.2.0: what we use of it, and must have.
 CITATION_KEYS = {
@@ -122,6 +125,23 @@ def test_the_package_is_cited_by_its_authors_as_a_group_and_under_no_invented_ad
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["authors"] == [{"name": "The mvemotion authors"}]
     assert not {"repository-code", "url", "doi"} & set(citation)
+
+
+def commands(text: str) -> list[list[str]]:
+    """Arguments of every `mvemotion` command in the shell blocks of a Markdown text."""
+    blocks = re.findall(r"^```sh\n(.+?)^```", text, re.M | re.S)
+    lines = [part for block in blocks for line in block.splitlines() for part in line.split("&&")]
+    words = [shlex.split(line, comments=True) for line in lines]
+    return [rest for first, *rest in filter(None, words) if first.endswith("mvemotion")]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["README.md", "replication/appendix.md", "notebooks/README.md", *DATA_CARDS],
+)
+def test_every_command_that_a_text_shows_is_understood(name):
+    for arguments in commands((ROOT / name).read_text()):
+        build_parser().parse_args(arguments)
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
