@@ -69,11 +69,10 @@ test: $(STAMP)
 test-fast: $(STAMP)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n auto --dist loadfile -m "not slow"
 
-# The committed outputs are those of profile smoke, normalised.
+# The committed outputs are those of profile smoke, normalised; after a kill it goes on where it was.
 notebooks: $(STAMP)
 	$(PY) -m mvemotion replicate --profile smoke
-	$(PY) -c 'from pathlib import Path; from mvemotion.pipeline.notebooks import renew_committed; \
-	  renew_committed(Path("results/smoke"))'
+	$(PY) -m mvemotion.pipeline.renewing results/smoke
 	$(PY) -m nbstripout --keep-output --keep-count \
 	  --extra-keys "metadata.papermill cell.metadata.papermill cell.metadata.execution metadata.widgets" \
 	  notebooks/[0-9]*.ipynb notebooks/solutions/[0-9]*.ipynb

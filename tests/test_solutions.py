@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 import mvemotion
+from mvemotion.notebook_format import code_digest
 from mvemotion.paths import notebooks_dir
+from mvemotion.report.notebook_pages import WIDGET
 from test_notebooks import CHECK, MAX_BYTES, PARAMETERS, code_cells, parse, prose, read, texts
 
 PATHS = sorted((notebooks_dir() / "solutions").glob("*.ipynb"))
@@ -98,7 +100,7 @@ def test_it_is_small_and_clean(path):
     notebook = read(path)
     assert path.stat().st_size <= MAX_BYTES
     assert notebook.metadata.kernelspec.name == "python3"
-    assert set(notebook.metadata) <= {"kernelspec", "language_info"}
+    assert set(notebook.metadata) <= {"kernelspec", "language_info", "mvemotion"}
     assert all(set(cell.metadata) <= {"tags"} for cell in notebook.cells)
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
 
@@ -110,6 +112,20 @@ def test_its_outputs_come_from_one_clean_run(path):
     assert outputs
     assert not any(output.output_type == "error" for output in outputs)
     assert not any(output.get("name") == "stderr" for output in outputs)
+
+
+def test_its_outputs_came_from_this_code_in_profile_smoke(path):
+    noted = read(path).metadata.get("mvemotion", {})
+    assert noted.get("code_sha256") == code_digest(read(path)), "`make notebooks` renews them"
+    assert noted["profile"] == "smoke"
+    assert noted["commit"]
+
+
+def test_its_pictures_say_what_they_show_and_no_widget_shows_nothing(path):
+    for output in (output for cell in code_cells(path) for output in cell.outputs):
+        kinds = output.get("data", {})
+        assert WIDGET not in kinds
+        assert all(output.metadata[kind]["alt"] for kind in kinds if kind.startswith("image/"))
 
 
 def test_its_outputs_do_not_say_where_or_by_whom_they_were_made(path):

@@ -1,4 +1,4 @@
-"""One notebook through Papermill, and back into the committed one."""
+"""One notebook through Papermill."""
 
 import logging
 import os
@@ -6,11 +6,9 @@ import resource
 import sys
 from pathlib import Path
 
-from mvemotion.errors import DataError, InputError, NotebookError
-from mvemotion.files import read_json, write_atomically, write_text
+from mvemotion.errors import InputError, NotebookError
+from mvemotion.files import write_atomically
 from mvemotion.notebook_format import nbformat
-from mvemotion.paths import notebooks_dir
-from mvemotion.pipeline.places import PLAN
 from mvemotion.provenance import provenance
 
 KERNEL = "python3"
@@ -95,47 +93,3 @@ def _stamp(path: Path) -> None:
     facts = provenance() | {"kernel_peak_memory_mb": round(kernel, 1)}
     notebook.metadata["mvemotion"] = facts
     path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
-
-
-def copy_outputs(executed: Path, source: Path) -> None:
-    """Give a notebook the outputs of its execution by Papermill, without the injected cell.
-
-    Pictures get an alternative text where they have none.
-
-    Raises
-    ------
-    DataError
-        If `executed` did not come from `source` as it is now.
-    """
-    from mvemotion.report.notebook_pages import describe_pictures
-
-    kept = nbformat.read(source, as_version=4)
-    ran = nbformat.read(executed, as_version=4)
-    cells = [c for c in ran.cells if "injected-parameters" not in c.metadata.get("tags", [])]
-    if [c.source for c in cells] != [c.source for c in kept.cells]:
-        raise DataError(f"{executed}: not made from {source} as it is now; replicate again")
-    code = [c for c in zip(kept.cells, cells, strict=True) if c[0].cell_type == "code"]
-    for count, (mine, theirs) in enumerate(code, start=1):
-        mine.outputs, mine.execution_count = theirs.outputs, count
-        for output in mine.outputs:
-            if "execution_count" in output:
-                output["execution_count"] = count
-    describe_pictures(kept)
-    write_text(source, nbformat.writes(kept) + "\n")
-
-
-def renew_committed(results: Path) -> None:
-    """Give the committed notebooks the outputs of a replication, and their solutions new ones.
-
-    Parameters
-    ----------
-    results : Path
-        A results folder of the whole replication.
-    """
-    parameters = notebook_parameters(read_json(results / PLAN))
-    for source in sorted(notebooks_dir().glob("[0-9]*.ipynb")):
-        copy_outputs(results / "notebooks" / source.name, source)
-    for source in sorted(notebooks_dir().glob("solutions/[0-9]*.ipynb")):
-        print(f"solutions/{source.stem}", flush=True)
-        target = results / "notebooks" / "solutions" / source.name
-        copy_outputs(run_notebook(source, target, parameters), source)

@@ -6,17 +6,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mvemotion.errors import DataError
-from mvemotion.notebook_format import nbformat
+from mvemotion.notebook_format import is_injected, nbformat
 from mvemotion.report.links import mend_links, refer
 
 CHECK = "# NBVAL_CHECK_OUTPUT"
-INJECTED = "injected-parameters"
-LEFT_OUT = (  # of outputs: needs a kernel or scripts from elsewhere; the same stands there as text
-    "application/vnd.jupyter.widget-view+json",
+WIDGET = "application/vnd.jupyter.widget-view+json"
+LEFT_OUT = (
+    WIDGET,
     "application/javascript",
+)  # need a kernel, or scripts from elsewhere
+INTERACTIVE = (  # where a widget is, whose own text is the call that makes it
+    "Interactive: run this cell in JupyterLab (make lab). The pictures below stand for it here."
 )
 SHOWN_PARAMETERS = ("profile", "seed", "device")  # the others are paths of one machine
 LONGEST_ALT = 320
+HANGING = r"(\s+(at|by|for|from|in|of|on|with))?[\s,:;(]*$"  # before what is computed in a title
 
 
 def read_notebook(path: Path) -> nbformat.NotebookNode:
@@ -65,7 +69,7 @@ def prepare_notebook(
     up : str
         From its folder to that of the report.
     """
-    notebook.cells = [cell for cell in notebook.cells if INJECTED not in _tags(cell)]
+    notebook.cells = [cell for cell in notebook.cells if not is_injected(cell)]
     for cell, alt in zip(notebook.cells, list(_alternative_texts(notebook)), strict=True):
         if cell.cell_type == "markdown":
             cell.source = refer(mend_links(cell.source, pages), up=up)
@@ -87,6 +91,14 @@ def describe_pictures(notebook: nbformat.NotebookNode) -> None:
                     output.metadata.setdefault(kind, {}).setdefault("alt", alt)
 
 
+def replace_widgets(outputs: list[nbformat.NotebookNode]) -> None:
+    """Let words stand where a widget is, which shows nothing without its kernel."""
+    for output in outputs:
+        data = output.get("data", {})
+        if data.pop(WIDGET, None):
+            data["text/plain"] = INTERACTIVE
+
+
 def _how_executed(notebook: nbformat.NotebookNode) -> str:
     """With what parameters it was run, since the cell of parameters shows the defaults."""
     facts = run_facts(notebook)
@@ -97,6 +109,7 @@ def _how_executed(notebook: nbformat.NotebookNode) -> str:
 def _prepare_code(cell: nbformat.NotebookNode, alt: str) -> None:
     cell.source = cell.source.removeprefix(CHECK).lstrip("\n")
     cell.metadata["mystnb"] = {"image": {"alt": alt}}
+    replace_widgets(cell.outputs)
     for output in cell.outputs:
         for kind in LEFT_OUT:
             output.get("data", {}).pop(kind, None)
@@ -105,10 +118,6 @@ def _prepare_code(cell: nbformat.NotebookNode, alt: str) -> None:
 
 def _is_emptied(output: nbformat.NotebookNode) -> bool:
     return output.output_type in ("display_data", "execute_result") and not output.data
-
-
-def _tags(cell: nbformat.NotebookNode) -> list[str]:
-    return cell.metadata.get("tags", [])
 
 
 # --- Alternative texts ----------------------------------------------------------------------------
@@ -138,12 +147,11 @@ def _titles(source: str) -> list[str]:
 
 
 def _words(value: ast.expr) -> str:
-    """A string of the source; what is computed in it stands as dots."""
+    """A string of the source, as far as it is written there: up to what is computed in it."""
     if isinstance(value, ast.Constant) and isinstance(value.value, str):
         return _plain(value.value)
-    if isinstance(value, ast.JoinedStr):
-        parts = [p.value if isinstance(p, ast.Constant) else "…" for p in value.values]
-        return _plain("".join(map(str, parts)))
+    if isinstance(value, ast.JoinedStr) and isinstance(value.values[0], ast.Constant):
+        return re.sub(HANGING, "", _plain(value.values[0].value))
     return ""
 
 
