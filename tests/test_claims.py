@@ -3,6 +3,7 @@
 import csv
 import inspect
 import json
+import re
 from collections import Counter
 
 import numpy as np
@@ -217,6 +218,16 @@ def test_several_seeds_are_averaged(tier0, tmp_path):
     assert row["ours"].startswith("0.647 ± 0.020 over 3 runs [0.591, 0.699]")
 
 
+def test_the_interval_of_several_seeds_is_that_of_their_mean(tier0, tmp_path):
+    for seed, hits in enumerate((140, 200, 220)):
+        save_run(tmp_path, "music_a1_se", first_right(hits), run=f"seed-{seed}")
+    save_summary(tmp_path)
+    for name in SCORES.values():
+        ours = found(tier0, Results(tmp_path), f"table-3/music_a1_se/{name}")["ours"]
+        mean, low, high = re.match(r"([\d.]+) ± .+ \[([\d.]+), ([\d.]+)\]", ours).groups()
+        assert low < mean < high, ours
+
+
 @pytest.mark.parametrize(
     ("first", "second", "verdict"),
     [(200, 160, "matches"), (163, 160, "close"), (160, 160, "differs"), (150, 200, "differs")],
@@ -261,7 +272,8 @@ def test_holm_corrects_within_a_family_and_not_beyond(tier0, tmp_path):
         ("mixed music_a0 > music_a1; music_a2 > music_a1", "differs"),
         ("not-above music_a0 > music_a2", "matches"),
         ("not-above music_a0 > music_a1", "differs"),
-        ("equal music_a0 = music_a3", "matches"),
+        ("not-above music_a0 > music_a3", "matches"),
+        ("equal music_a0 = music_a3", "matches"),  # -0.7 [-1.8, +0.4] points
         ("equal music_a0 = music_a1", "differs"),
     ],
 )
@@ -271,6 +283,26 @@ def test_each_rule_of_comparison(tier0, tmp_path, rule, verdict):
         save_run(tmp_path, name, first_right(count))
     save_summary(tmp_path)
     assert judged(tier0, tmp_path, rule)["verdict"] == verdict
+
+
+@pytest.mark.parametrize("rule", ["not-above music_a0 > music_a1", "equal music_a0 = music_a1"])
+def test_that_no_difference_was_found_is_no_match(tier0, tmp_path, rule):
+    shifted = np.roll(first_right(212), 37)  # 232 and 212 right, on many different clips
+    save_run(tmp_path, "music_a0", first_right(232))
+    save_run(tmp_path, "music_a1", shifted)
+    save_summary(tmp_path)
+    row = judged(tier0, tmp_path, rule)
+    assert row["verdict"] == "close"
+    _low, high, p_value = map(float, re.findall(r"[-+]?[\d.]+", row["ours"])[1:])
+    assert high > 5
+    assert p_value >= 0.05
+
+
+def test_a_small_but_sure_difference_is_close_to_none(tier0, tmp_path):
+    save_run(tmp_path, "music_a0", first_right(206))
+    save_run(tmp_path, "music_a1", first_right(199))  # +2.3 [+0.6, +4.1] points, p = 0.016
+    save_summary(tmp_path)
+    assert judged(tier0, tmp_path, "equal music_a0 = music_a1")["verdict"] == "close"
 
 
 def test_the_papers_own_numbers_are_judged_without_any_run(tier0):
@@ -310,7 +342,10 @@ def test_runs_of_other_seeds_are_paired_seed_by_seed(tier0, tmp_path):
     save_run(tmp_path, "music_a1", first_right(10), run="seed-7")  # no partner
     save_summary(tmp_path)
     row = judged(tier0, tmp_path, "above music_a0 > music_a1")
-    assert "-0.6 points over 3 runs" in row["ours"]  # (40 + 20 - 65) / 900
+    assert row["ours"].startswith("-0.6 points, mean of 3 runs [")  # (40 + 20 - 65) / 900
+    low, high, p_value = map(float, re.findall(r"[-+]?[\d.]+", row["ours"])[2:])
+    assert low < -0.6 < high
+    assert p_value > 0.05  # the first run alone: +13.3 points, p = 2e-12
     assert row["verdict"] == "differs"
 
 

@@ -1,17 +1,20 @@
 """Tests of differences: against textbooks, hand-made cases and simulation."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 from scipy.stats import binom, binomtest, chi2_contingency
 
-from mvemotion import comparisons
+from mvemotion import agreement
+from mvemotion.agreement import compare_errors
 from mvemotion.comparisons import (
     PAPER_SUPPORT,
-    compare_errors,
     compare_paired,
+    compare_runs,
     difference_interval,
+    exchange_p_value,
     holm,
     mcnemar_bounds,
     mcnemar_p_value,
@@ -39,7 +42,7 @@ def test_the_paired_test_is_that_of_agrestis_approval_ratings():
     assert (found.n, found.only_first, found.only_second) == (1600, 150, 86)
     assert found.difference == pytest.approx(0.04)
     assert (found.low, found.high) == pytest.approx((0.021, 0.059), abs=5e-4)
-    assert found.p_value == pytest.approx(math.erfc(4.17 / math.sqrt(2)), rel=0.35)
+    assert found.p_value == pytest.approx(2 * binom.cdf(86, 150 + 86, 0.5), rel=1e-9)
 
 
 @pytest.mark.parametrize(("b", "c"), [(1, 8), (0, 6), (12, 5), (3, 3), (40, 22)])
@@ -64,6 +67,53 @@ def test_a_paired_test_needs_the_same_clips():
         compare_paired([True] * 3, [True] * 2)
     with pytest.raises(InputError, match="0 and 0 clips"):
         compare_paired([], [])
+
+
+# --- Several runs ---------------------------------------------------------------------------------
+def test_of_one_run_each_the_comparison_is_the_paired_one():
+    draws = np.random.default_rng(0)
+    for _ in range(20):
+        first, second = draws.random((2, 60)) < 0.6
+        one, mean = compare_paired(first, second), compare_runs([first], [second])
+        assert (mean.n, mean.runs) == (60, 1)
+        for name in ("difference", "low", "high", "p_value"):
+            assert getattr(mean, name) == pytest.approx(getattr(one, name)), name
+
+
+def test_the_exchange_test_counts_every_way_of_exchanging():
+    differences = np.array([3, -2, 1, 1, 2, 0, 3, -1])
+    signs = np.array(list(itertools.product([1, -1], repeat=8)))
+    as_far = np.abs(signs @ np.abs(differences)) >= abs(differences.sum())
+    assert exchange_p_value(differences) == pytest.approx(as_far.mean())
+
+
+def noisy_runs(draws, *, difference: float):
+    """Two networks, three runs each: clips differ in difficulty, runs share most of a network's."""
+    easy = draws.random(150) < 0.5
+    shares = [np.where(easy, 0.85, 0.4 + extra) for extra in (difference, 0)]
+    return [draws.random((3, 150)) < share for share in shares]
+
+
+def test_the_interval_of_several_runs_holds_their_mean_and_the_truth():
+    draws, hits = np.random.default_rng(7), 0
+    for _ in range(200):
+        found = compare_runs(*noisy_runs(draws, difference=0.2))
+        assert found.low < found.difference < found.high
+        hits += found.low <= 0.1 <= found.high
+    assert 0.9 <= hits / 200 <= 1
+
+
+def test_equal_networks_are_rarely_found_to_differ():
+    draws = np.random.default_rng(8)
+    p_values = [compare_runs(*noisy_runs(draws, difference=0)).p_value for _ in range(300)]
+    assert np.mean(np.array(p_values) < 0.05) == pytest.approx(0.05, abs=0.03)
+
+
+def test_runs_are_compared_only_on_the_same_clips_and_as_many_of_each():
+    with pytest.raises(InputError, match=r"\(3, 4\) and \(2, 4\)"):
+        compare_runs(np.ones((3, 4)), np.ones((2, 4)))
+    with pytest.raises(InputError, match="the same clips"):
+        compare_runs([], [])
 
 
 def test_bounds_hold_for_every_way_in_which_two_accuracies_can_pair():
@@ -163,7 +213,7 @@ def test_equal_errors_agree_and_no_errors_say_nothing():
 
 
 def test_p_values_of_errors_from_one_source_are_uniform(monkeypatch):
-    monkeypatch.setattr(comparisons, "PERMUTATIONS", 199)
+    monkeypatch.setattr(agreement, "PERMUTATIONS", 199)
     draws = np.random.default_rng(5)
     shares = np.full((6, 6), 0.06) + 0.64 * np.eye(6)
     pairs = [

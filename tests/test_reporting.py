@@ -9,12 +9,13 @@ import pytest
 from mvemotion.comparisons import PAPER_SUPPORT
 from mvemotion.errors import InputError
 from mvemotion.evaluation import score
-from mvemotion.files import read_json
+from mvemotion.files import read_json, write_table
 from mvemotion.published import published_table
 from mvemotion.reporting import (
     PAPER_CLIPS,
     compare_table,
     coverage,
+    intervals_over_runs,
     networks_table,
     parameter_total,
     read_histories,
@@ -253,6 +254,47 @@ def test_f1_and_auc_have_the_intervals_of_their_metrics():
         bounds = found[[f"{name}_low", f"{name}_high"]].tolist()
         assert bounds == metrics["intervals"][name]
         assert bounds[0] < found[name] < bounds[1]
+
+
+def save_predictions(folder, share: float, *, clips: int = 120) -> dict:
+    """A run's ``predictions.csv``, surer of the truth the larger `share`; returns its metrics."""
+    draws, targets = np.random.default_rng(int(100 * share)), np.arange(clips) % 6
+    probabilities = draws.dirichlet(np.ones(6), clips) * (1 - share) + share * np.eye(6)[targets]
+    frame = pd.DataFrame({"id": [f"test/{i:03d}" for i in range(clips)]})
+    frame["emotion"] = [EMOTIONS[k] for k in targets]
+    frame[[f"p_{e}" for e in EMOTIONS]] = probabilities
+    write_table(folder / "predictions.csv", frame.sample(frac=1, random_state=0))
+    return score(probabilities, targets)
+
+
+def test_means_over_runs_lie_in_their_intervals_and_not_in_those_of_one_run(tmp_path):
+    folders = [tmp_path / str(seed) for seed in range(3)]
+    runs = [save_predictions(f, share) for f, share in zip(folders, (0.05, 0.3, 0.4), strict=True)]
+    found = row(
+        compare_table(
+            *(3, {"music_a2": runs}, {}),
+            dataset="paper",
+            intervals={"music_a2": intervals_over_runs(folders)},
+        ),
+        "music_a2",
+    )
+    for name in ("accuracy", "f1_macro", "f1_rounded", "auc"):
+        assert found[f"{name}_low"] < found[name] < found[f"{name}_high"], name
+    assert runs[0]["intervals"]["auc"][1] < found["auc"]
+
+
+def test_without_their_interval_means_over_runs_have_none_rather_than_the_first_runs():
+    runs = [metrics_of(hits, 300) for hits in (180, 186, 192)]
+    found = row(compare_table(3, {"music_a2": runs}, {}, dataset="paper"), "music_a2")
+    assert found[["auc_low", "f1_macro_high"]].isna().all()
+
+
+def test_runs_on_different_clips_have_no_common_interval(tmp_path):
+    save_predictions(tmp_path / "a", 0.3)
+    save_predictions(tmp_path / "b", 0.3, clips=60)
+    found = intervals_over_runs([tmp_path / "a", tmp_path / "b"])
+    assert found["auc"] is None
+    assert "different clips" in found["note"]
 
 
 def test_metrics_from_before_there_were_intervals_are_still_read():

@@ -12,6 +12,7 @@ from mvemotion.statistics import (
     accuracy_text,
     auc_table,
     bootstrap_intervals,
+    bootstrap_mean_intervals,
     confused_pairs,
     seeds_summary,
 )
@@ -152,6 +153,37 @@ def test_clips_of_one_video_need_whole_videos_drawn(truth):
     clustered = coverage(truth, per_source=3, knows_sources=True)
     assert all(share >= 0.8 for share in clustered.values()), clustered
     assert all(naive[name] < clustered[name] for name in truth), (naive, clustered)
+
+
+def unlike_runs(count: int = 3) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Probabilities of runs of very different quality on the same 120 clips."""
+    draws = np.random.default_rng(4)
+    targets = np.arange(6).repeat(20)
+    return targets, [
+        draws.dirichlet(np.ones(6), 120) * 0.5 + share * np.eye(6)[targets]
+        for share in np.linspace(0.05, 0.4, count)
+    ]
+
+
+def test_the_interval_of_several_runs_is_that_of_their_mean():
+    targets, runs = unlike_runs()
+    found = bootstrap_mean_intervals(targets, runs)
+    first = bootstrap_intervals(targets, runs[0])
+    means = {
+        "accuracy": np.mean([(run.argmax(1) == targets).mean() for run in runs]),
+        "f1_macro": np.mean([f1_score(targets, run.argmax(1), average="macro") for run in runs]),
+        "auc": np.mean([roc_auc_score(np.eye(6)[targets], run) for run in runs]),
+    }
+    for name, mean in means.items():
+        assert found[name][0] < mean < found[name][1]
+        assert not first[name][0] <= mean <= first[name][1]  # one seed's does not do
+
+
+def test_runs_that_agree_have_the_interval_of_one():
+    targets, (run,) = unlike_runs(1)
+    assert bootstrap_mean_intervals(targets, [run] * 3)["auc"] == pytest.approx(
+        bootstrap_intervals(targets, run)["auc"]
+    )
 
 
 def test_a_bootstrap_of_single_clip_sources_is_that_of_clips():

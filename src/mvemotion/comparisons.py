@@ -1,16 +1,16 @@
 """Whether two results differ: paired and unpaired tests, and what n clips can show at all.
 
-Two networks on the same clips are compared by exact McNemar tests, with Holm's correction for the
-several tests of one claim or family. The published confusion matrices and accuracies do not say
-which clips each network had right, so that they can only be compared as if unpaired, or bounded
-(`mcnemar_bounds`).
+Two networks on the same clips are compared by exact McNemar tests, of several runs each by the test
+that generalises it (`compare_runs`), with Holm's correction for the several tests of one claim or
+family. The published confusion matrices and accuracies do not say which clips each network had
+right, so that they can only be compared as if unpaired, or bounded (`mcnemar_bounds`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import fisher_exact, norm, random_table
+from scipy.stats import binom, fisher_exact, norm
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import NormalIndPower
@@ -22,7 +22,6 @@ from mvemotion.specs import EMOTIONS
 PAPER_SUPPORT = dict.fromkeys(EMOTIONS, 50)  # test clips behind every printed score (Table 1)
 ALPHA = 0.05
 POWER = 0.8
-PERMUTATIONS = 9999
 CLOSE = 0.05  # "close": within five points of the printed score
 
 
@@ -73,8 +72,81 @@ def compare_paired(first: Sequence[bool], second: Sequence[bool]) -> PairedDiffe
             f"{first.size} and {second.size} clips: a paired test needs the same clips twice"
         )
     n, b, c = len(first), int((first & ~second).sum()), int((~first & second).sum())
-    low, high = _agresti_min(b, c, n)
+    low, high = _agresti_min(b - c, b + c, n)
     return PairedDifference(n, b, c, (b - c) / n, low, high, mcnemar_p_value(b, c))
+
+
+@dataclass(frozen=True)
+class MeanDifference:
+    """Two networks on the same clips, each the mean of several runs; see `compare_runs`."""
+
+    n: int  # clips
+    runs: int  # of each network
+    difference: float  # mean accuracy of the first less that of the second
+    low: float  # of its 95 % interval, over clips
+    high: float
+    p_value: float
+
+
+def compare_runs(first: np.ndarray, second: np.ndarray) -> MeanDifference:
+    """Compare two networks by the share of their runs that had each clip right.
+
+    Interval and p-value are those of the mean difference, over clips: what these runs would do on
+    others. Of one run each they are those of `compare_paired`.
+
+    Parameters
+    ----------
+    first, second : array of bool, (runs, n)
+        Which clips each run had right, in the same order.
+
+    Returns
+    -------
+    MeanDifference
+        With an interval as of Agresti and Min, of values between -1 and 1, and the p-value of the
+        exact two-sided test that exchanges the two networks clip by clip (`exchange_p_value`).
+
+    Raises
+    ------
+    InputError
+        If they are not as many, or there is none.
+    """
+    first, second = np.atleast_2d(first).astype(int), np.atleast_2d(second).astype(int)
+    if first.shape != second.shape or not first.size:
+        raise InputError(
+            f"runs by clips {first.shape} and {second.shape}: a paired test needs as many runs "
+            "on the same clips"
+        )
+    runs, n = first.shape
+    more = (first - second).sum(0)
+    low, high = _agresti_min(float(more.sum() / runs), float((more**2).sum() / runs**2), n)
+    difference = float(more.sum() / (runs * n))
+    return MeanDifference(n, runs, difference, low, high, exchange_p_value(more))
+
+
+def exchange_p_value(differences: np.ndarray) -> float:
+    """Exact two-sided test that each clip's difference was as likely the other way round.
+
+    Parameters
+    ----------
+    differences : array of int, (n,)
+        By how many runs the first network had a clip right more often than the second.
+
+    Examples
+    --------
+    Of one run each it is McNemar's test:
+
+    >>> exchange_p_value([1] + 8 * [-1]) == mcnemar_p_value(1, 8)
+    True
+    """
+    sizes = np.abs(np.asarray(differences, dtype=int))
+    chances = np.ones(1)  # of each sum of signed differences, from -sizes.sum() in steps of 2
+    for size, clips in zip(*np.unique(sizes[sizes > 0], return_counts=True), strict=True):
+        signs = np.zeros(size * clips + 1)
+        signs[::size] = binom.pmf(np.arange(clips + 1), clips, 0.5)
+        chances = np.convolve(chances, signs)
+    sums = 2 * np.arange(len(chances)) - sizes.sum()
+    as_far = chances[np.abs(sums) >= abs(int(np.sum(differences)))].sum()
+    return float(min(as_far, 1))
 
 
 def mcnemar_p_value(only_first: int, only_second: int) -> float:
@@ -203,43 +275,6 @@ def smallest_paired_difference(n: int, disagreement: float) -> float:
     return float(difference) if difference <= disagreement else float("nan")
 
 
-def compare_errors(first: np.ndarray, second: np.ndarray, *, seed: int = 0) -> dict:
-    """Whether two confusion matrices err in the same places: chi-square over their errors.
-
-    Each emotion's wrong answers are compared with the other matrix's as a 2 x 5 table, and the
-    statistics are added up. Expected counts are mostly below 5, so the p-value comes from 9,999
-    random tables with the same margins rather than from the chi-square distribution.
-
-    Parameters
-    ----------
-    first, second : array of int, (K, K)
-        Clips by true (rows) and predicted (columns) emotion.
-    seed : int
-        Of the random tables.
-
-    Returns
-    -------
-    dict
-        ``chi_square``, ``degrees``, ``p_value``, ``errors_first`` and ``errors_second``. Emotions
-        without errors on one side say nothing and are left out; if none is left, the p-value is 1.
-    """
-    draws = np.random.default_rng(seed)
-    tables = _error_tables(np.asarray(first), np.asarray(second))
-    observed = sum(float(_chi_square(table[None])[0]) for table in tables)
-    resampled = np.zeros(PERMUTATIONS)
-    for table in tables:
-        same_margins = random_table(table.sum(1), table.sum(0))
-        resampled += _chi_square(same_margins.rvs(PERMUTATIONS, random_state=draws))
-    as_far = int((resampled >= observed - 1e-9).sum())
-    return {
-        "chi_square": float(observed),
-        "degrees": sum(table.shape[1] - 1 for table in tables),
-        "p_value": (1 + as_far) / (1 + PERMUTATIONS),
-        "errors_first": int(np.sum(first) - np.trace(first)),
-        "errors_second": int(np.sum(second) - np.trace(second)),
-    }
-
-
 def score_verdict(printed: float, value: float, interval: Sequence[float]) -> str:
     """Our score against a printed one: *matches* (it lies in our interval), *close*, *differs*.
 
@@ -252,25 +287,8 @@ def score_verdict(printed: float, value: float, interval: Sequence[float]) -> st
     return "close" if abs(value - printed) <= CLOSE + 1e-9 else "differs"
 
 
-def _agresti_min(only_first: int, only_second: int, n: int) -> tuple[float, float]:
-    b, c, total = only_first + 0.5, only_second + 0.5, n + 2
-    half = norm.ppf(1 - ALPHA / 2) * np.sqrt(b + c - (b - c) ** 2 / total) / total
-    middle = (b - c) / total
+def _agresti_min(total: float, squares: float, n: int) -> tuple[float, float]:
+    """From the sum of the n clips' differences and of their squares, four half clips added."""
+    clips, middle = n + 2, total / (n + 2)  # +1, -1 and twice 0, half a clip each
+    half = norm.ppf(1 - ALPHA / 2) * np.sqrt(((squares + 1) / clips - middle**2) / clips)
     return float(max(middle - half, -1)), float(min(middle + half, 1))
-
-
-def _error_tables(first: np.ndarray, second: np.ndarray) -> list[np.ndarray]:
-    """Wrong answers to each emotion, (2, columns in use), where both sides have any."""
-    tables = []
-    for emotion in range(len(first)):
-        table = np.delete(np.stack([first[emotion], second[emotion]]), emotion, axis=1)
-        if table.sum(1).all():
-            tables.append(table[:, table.sum(0) > 0])
-    return tables
-
-
-def _chi_square(tables: np.ndarray) -> np.ndarray:
-    """Pearson's statistic of each of (R, 2, C) tables whose margins are all positive."""
-    rows, columns = tables.sum(2, keepdims=True), tables.sum(1, keepdims=True)
-    expected = rows * columns / tables.sum((1, 2), keepdims=True)
-    return ((tables - expected) ** 2 / expected).sum((1, 2))

@@ -108,13 +108,40 @@ def bootstrap_intervals(
         ``drawn`` (what was drawn), ``units`` (how many there are) and ``note``, why there is no
         interval. No resample lacks a class: each draws from every emotion's own units.
     """
-    targets, probabilities = np.asarray(targets), np.asarray(probabilities)
+    return bootstrap_mean_intervals(targets, [probabilities], sources=sources, seed=seed)
+
+
+def bootstrap_mean_intervals(
+    targets: np.ndarray,
+    runs: Sequence[np.ndarray],
+    *,
+    sources: Sequence[str] | None = None,
+    seed: int = 0,
+) -> dict:
+    """The same of each score's mean over several runs on the same clips.
+
+    In a resample every run has the same clips, and its score is averaged with the others': the
+    interval says what these runs would score on other clips. How runs differ among themselves is
+    `seeds_summary`'s standard deviation.
+
+    Parameters
+    ----------
+    runs : sequence of array of float, (n, K)
+        Probabilities of each run.
+    targets, sources, seed
+        As for `bootstrap_intervals`, whose dict is returned.
+    """
+    targets = np.asarray(targets)
     weights, facts = resample(targets, sources, seed=seed)
     if facts["note"]:
         return dict.fromkeys(BOOTSTRAPPED) | facts
-    scores = _weighted_scores(targets, probabilities, weights)
-    bounds = {name: np.quantile(values, [0.025, 0.975]).tolist() for name, values in scores.items()}
-    return bounds | facts
+    scores = [_weighted_scores(targets, np.asarray(run), weights) for run in runs]
+    return {name: _middle([each[name] for each in scores]) for name in BOOTSTRAPPED} | facts
+
+
+def _middle(scores: Sequence[np.ndarray]) -> list[float]:
+    """The middle 95 % of the mean of several runs' resampled scores, (RESAMPLES,) each."""
+    return np.quantile(np.mean(scores, axis=0), [0.025, 0.975]).tolist()
 
 
 def resample(
@@ -230,20 +257,18 @@ def _weighted_auc(
 ) -> np.ndarray:
     """One-vs-rest AUC (R, K): the share of pairs in the right order, ties counting half."""
     columns = [
-        _pairs_in_order(probabilities[:, k], weights * (targets == k), weights * (targets != k))
-        for k in range(len(EMOTIONS))
+        _pairs_in_order(scores, targets == k, weights) for k, scores in enumerate(probabilities.T)
     ]
     return np.stack(columns, axis=-1)
 
 
-def _pairs_in_order(scores: np.ndarray, positives: np.ndarray, negatives: np.ndarray) -> np.ndarray:
-    """Mann-Whitney's statistic over all pairs (R,), from the weights (R, n) of either side."""
-    order = np.argsort(scores, kind="stable")
-    starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))  # of each run of ties
-    above = np.add.reduceat(positives[:, order], starts, axis=1)
-    tied = np.add.reduceat(negatives[:, order], starts, axis=1)
-    wins = (above * (tied.cumsum(1) - tied / 2)).sum(1)
-    pairs = above.sum(1) * tied.sum(1)
+def _pairs_in_order(scores: np.ndarray, is_true: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Mann-Whitney's statistic over all pairs (R,) of clips that count `weights` (R, n) times."""
+    above, below = scores[is_true, None], scores[~is_true]
+    order = (above > below) + np.float32(0.5) * (above == below)
+    positives, negatives = weights[:, is_true].astype(np.float32), weights[:, ~is_true]
+    wins = ((positives @ order) * negatives).sum(1)
+    pairs = positives.sum(1) * negatives.sum(1)
     return np.divide(wins, pairs, out=np.full(pairs.shape, np.nan), where=pairs > 0)
 
 

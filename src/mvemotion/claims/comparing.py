@@ -7,7 +7,7 @@ import numpy as np
 
 from mvemotion.claims.claim import Claim
 from mvemotion.claims.evidence import Results, Run
-from mvemotion.comparisons import PairedDifference, compare_paired, holm
+from mvemotion.comparisons import ALPHA, MeanDifference, compare_runs, holm
 
 COMPARING = ("above", "not-above", "any-above", "mixed", "equal")
 
@@ -20,25 +20,27 @@ class Comparison:
 
     Attributes
     ----------
-    first : PairedDifference
-        Of the first common run: the test is decided before further seeds are looked at.
-    mean : float
-        Difference in accuracy over all common runs.
+    tested : MeanDifference
+        Their mean difference over all common runs, its interval and p-value.
     runs : tuple of (Run, Run)
         The common runs.
     adjusted : float
         Holm's p-value within the family.
     """
 
-    first: PairedDifference
-    mean: float
+    tested: MeanDifference
     runs: tuple[tuple[Run, Run], ...]
     adjusted: float
 
     @property
+    def difference(self) -> float:
+        """Mean accuracy of the first network less that of the second."""
+        return self.tested.difference
+
+    @property
     def is_significant(self) -> bool:
-        """Whether the first run differs at 5 % in the direction of the mean."""
-        return self.adjusted < 0.05 and self.mean * self.first.difference > 0
+        """Whether they differ at 5 %, whichever is the better."""
+        return self.adjusted < ALPHA
 
 
 def pairs_of(claim: Claim) -> tuple[Pair, ...]:
@@ -67,18 +69,11 @@ def compare_families(
 
 def _compare(pairs: list[Pair], results: Results) -> dict[Pair, Comparison]:
     common = {pair: _common_runs(results, pair) for pair in pairs}
-    tested = {
-        pair: [_compare_runs(*both) for both in runs] for pair, runs in common.items() if runs
-    }
-    adjusted = holm([differences[0].p_value for differences in tested.values()])
+    tested = {pair: _test(runs) for pair, runs in common.items() if runs}
+    adjusted = holm([found.p_value for found in tested.values()])
     return {
-        pair: Comparison(
-            first=differences[0],
-            mean=float(np.mean([one.difference for one in differences])),
-            runs=common[pair],
-            adjusted=p_value,
-        )
-        for (pair, differences), p_value in zip(tested.items(), adjusted, strict=True)
+        pair: Comparison(found, common[pair], p_value)
+        for (pair, found), p_value in zip(tested.items(), adjusted, strict=True)
     }
 
 
@@ -89,13 +84,15 @@ def _common_runs(results: Results, pair: Pair) -> tuple[tuple[Run, Run], ...]:
     both = [(first[name], second[name]) for name in names]
     if not names and first and second:
         both = [(next(iter(first.values())), next(iter(second.values())))]
+    clips = [(a.predictions["id"].tolist(), b.predictions["id"].tolist()) for a, b in both]
     return tuple(
-        (a, b) for a, b in both if a.predictions["id"].tolist() == b.predictions["id"].tolist()
+        pair for pair, ids in zip(both, clips, strict=True) if ids[0] == ids[1] == clips[0][0]
     )
 
 
-def _compare_runs(first: Run, second: Run) -> PairedDifference:
-    return compare_paired(_is_right(first), _is_right(second))
+def _test(runs: tuple[tuple[Run, Run], ...]) -> MeanDifference:
+    first, second = ([_is_right(both[side]) for both in runs] for side in (0, 1))
+    return compare_runs(np.stack(first), np.stack(second))
 
 
 def _is_right(run: Run) -> np.ndarray:

@@ -11,6 +11,7 @@ from mvemotion.comparisons import PAPER_SUPPORT
 from mvemotion.errors import DataError
 from mvemotion.files import read_json
 from mvemotion.provenance import git_commit
+from mvemotion.reporting import intervals_over_runs
 
 AUDIT_FILE = "audit/audit.json"  # of a results folder
 
@@ -106,6 +107,7 @@ class Results:
 
     def __init__(self, root: Path):
         self.root = Path(root)
+        self._intervals: dict[str, dict] = {}
         self._found = sorted(self.root.glob("runs/*/*/test/metrics.json"))
         if not self._found:
             raise DataError(
@@ -144,6 +146,21 @@ class Results:
                 run = Run(folder.parent.name, folder, metrics)
                 found.setdefault(folder.parent.parent.name, []).append(run)
         return {name: tuple(runs) for name, runs in found.items()}
+
+    def intervals(self, network_id: str) -> dict:
+        """95 % bootstrap intervals of a network's scores; of several runs, those of their means.
+
+        As `mvemotion.statistics.bootstrap_intervals` gives them; empty where a single run was
+        scored before they were kept.
+        """
+        if network_id not in self._intervals:
+            runs = self.runs[network_id]
+            self._intervals[network_id] = (
+                intervals_over_runs(run.folder for run in runs)
+                if len(runs) > 1
+                else runs[0].metrics.get("intervals", {})
+            )
+        return self._intervals[network_id]
 
     def relative(self, path: Path) -> str:
         """A path as the ledger names it: within the results folder."""

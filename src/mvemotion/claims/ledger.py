@@ -23,10 +23,14 @@ or has the wrong sign. What Section 5.3 says of kin emotions is held against cha
 the authors' best network. Column `rule` of ledger.csv names the pairs behind the numbers, in order.
 
 *Verdict*: what our result files say, for scores only on the paper's own clips. A score *matches* if
-the printed one lies in our 95 % interval; it is *close* within five points. A comparison *matches*
-if exact McNemar tests on the same clips are significant at 5 % after Holm's correction within its
-family; it is *close* if only the sign agrees. So are claims about kin emotions, by permutations
-within clips. What no result file decides is *untested*.
+the printed one lies in our 95 % interval; it is *close* within five points. Of several runs the
+mean is taken, and the interval is the mean's: clips are drawn, not runs. A comparison *matches* if
+its test on the same clips is significant at 5 % after Holm's correction within its family
+(McNemar's exact test; of several runs, its generalisation to their mean on each clip); it is
+*close* if only the sign agrees. That two networks are equal, or one not above the other, *matches*
+only if the whole 95 % interval of their difference stays within five points; that no difference was
+found is *close*. Claims about kin emotions are tested likewise, by permutations within clips. What
+no result file decides is *untested*.
 """
 
 

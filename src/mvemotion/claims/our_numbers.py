@@ -1,15 +1,14 @@
 """What our result files say to a claim about a count, a score, clips or a comparison."""
 
-from collections.abc import Mapping
-
-import numpy as np
+from collections.abc import Mapping, Sequence
 
 from mvemotion.audit.claims import FAILS, HOLDS
 from mvemotion.claims.claim import Claim
 from mvemotion.claims.comparing import Comparison, Pair, pairs_of
-from mvemotion.claims.evidence import AUDIT_FILE, Results, Run, Tier0, comparable
+from mvemotion.claims.evidence import AUDIT_FILE, Results, Tier0, comparable
 from mvemotion.claims.finding import CLOSE, DIFFERS, MATCHES, UNTESTED, Finding, untested
 from mvemotion.claims.own_numbers import from_checks
+from mvemotion.comparisons import CLOSE as MARGIN
 from mvemotion.comparisons import score_verdict
 from mvemotion.statistics import accuracy_interval, seeds_summary
 
@@ -53,21 +52,22 @@ def decide_score(rest: str, results: Results) -> Finding:
     values = [run.metrics[METRICS[column]] for run in runs]
     if None in values:
         return untested("a class has no clip in the test split", source=source)
-    seeds, interval = seeds_summary(values), _interval(runs[0], column, float(np.mean(values)))
-    reason = comparable(results, runs) or ("" if interval else _no_interval(runs[0]))
+    seeds, bounds = seeds_summary(values), results.intervals(network_id)
+    interval = _interval(column, seeds["mean"], runs[0].metrics["n"], bounds)
+    reason = comparable(results, runs) or ("" if interval else _no_interval(bounds))
     verdict = UNTESTED if reason else score_verdict(float(printed), seeds["mean"], interval)
     return Finding(_score_text(seeds, interval), verdict, reason, source)
 
 
-def _interval(run: Run, column: str, value: float) -> list[float] | tuple[float, float] | None:
+def _interval(column: str, mean: float, n: int, bounds: dict) -> Sequence[float] | None:
+    """Of an accuracy Wilson's on n clips, which is if anything too wide for a mean over runs."""
     if column == "Test Accuracy":
-        return accuracy_interval(round(value * run.metrics["n"]), run.metrics["n"])
-    return run.metrics.get("intervals", {}).get(METRICS[column])
+        return accuracy_interval(round(mean * n), n)
+    return bounds.get(METRICS[column])
 
 
-def _no_interval(run: Run) -> str:
-    note = run.metrics.get("intervals", {}).get("note")
-    return note or "scored before intervals were kept; `mvemotion evaluate` adds them"
+def _no_interval(bounds: dict) -> str:
+    return bounds.get("note") or "scored before intervals were kept; `mvemotion evaluate` adds them"
 
 
 def _score_text(seeds: dict, interval) -> str:
@@ -138,14 +138,15 @@ def judge(rule: str, found: list[Comparison]) -> str:
     """The verdict on a comparison.
 
     ``above``: matches if every difference is significant, close if every one has the sign, else
-    differs; ``not-above``: matches unless one is significantly above; ``any-above``, ``mixed``:
-    matches by significance, close by sign; ``equal``: matches unless one is significant.
+    differs; ``any-above``, ``mixed``: matches by significance, close by sign. Finding no difference
+    does not show that there is none: ``equal`` matches if each whole interval lies within five
+    points of zero, ``not-above`` if each ends below five, with no significant difference against
+    the claim; they are close if one of the two holds, else differ.
     """
-    above = [one.mean > 0 for one in found]
-    below = [one.mean < 0 for one in found]
-    surely = [one.is_significant for one in found]
-    surely_above = [a and b for a, b in zip(above, surely, strict=True)]
-    surely_below = [a and b for a, b in zip(below, surely, strict=True)]
+    above = [one.difference > 0 for one in found]
+    below = [one.difference < 0 for one in found]
+    surely_above = [one.difference > 0 and one.is_significant for one in found]
+    surely_below = [one.difference < 0 and one.is_significant for one in found]
     if rule == "above":
         return _verdict(all(surely_above), all(above))
     if rule == "any-above":
@@ -153,8 +154,12 @@ def judge(rule: str, found: list[Comparison]) -> str:
     if rule == "mixed":
         both = any(surely_above) and any(surely_below)
         return _verdict(both, any(above) and any(below))
-    is_refuted = any(surely_above) if rule == "not-above" else any(surely)
-    return _verdict(not is_refuted, False)
+    is_small = all(one.tested.high < MARGIN for one in found)
+    is_shown = any(surely_above)
+    if rule == "equal":
+        is_small = is_small and all(one.tested.low > -MARGIN for one in found)
+        is_shown = is_shown or any(surely_below)
+    return _verdict(is_small and not is_shown, is_small or not is_shown)
 
 
 def _verdict(is_match: bool, is_close: bool) -> str:
@@ -163,12 +168,12 @@ def _verdict(is_match: bool, is_close: bool) -> str:
 
 def _comparison_text(found: list[Comparison]) -> str:
     if len(found) != 1:
-        signs = f"{sum(one.mean > 0 for one in found)} of {len(found)} above"
+        signs = f"{sum(one.difference > 0 for one in found)} of {len(found)} above"
         return f"{signs}, {sum(one.is_significant for one in found)} significant" if found else ""
-    one = found[0]
-    runs = f" over {len(one.runs)} runs" if len(one.runs) > 1 else ""
-    bounds = f"[{100 * one.first.low:+.1f}, {100 * one.first.high:+.1f}]"
-    return f"{100 * one.mean:+.1f} points{runs} {bounds}, p = {one.adjusted:.2g}"
+    one, runs = found[0], found[0].tested.runs
+    mean = f"{100 * one.difference:+.1f} points" + (f", mean of {runs} runs" if runs > 1 else "")
+    bounds = f"[{100 * one.tested.low:+.1f}, {100 * one.tested.high:+.1f}]"
+    return f"{mean} {bounds}, p = {one.adjusted:.2g}"
 
 
 def _name(pairs: list[Pair], total: int) -> str:

@@ -7,7 +7,7 @@ follow from it. The F1 that the paper prints, of rounded outputs (D5), and the A
 import numpy as np
 import pandas as pd
 
-from mvemotion.comparisons import compare_errors
+from mvemotion.agreement import compare_errors
 from mvemotion.published import PublishedConfusion, published_confusions
 from mvemotion.recomputation.printed import printed_rows
 from mvemotion.specs import EMOTIONS
@@ -39,7 +39,7 @@ def confusions_between() -> pd.DataFrame:
 
 
 def error_agreements() -> pd.DataFrame:
-    """Whether each two checkpoints err in the same places; see `mvemotion.comparisons`."""
+    """Whether each two checkpoints err in the same places; see `compare_errors`."""
     known = published_confusions()
     return pd.DataFrame(
         {

@@ -11,7 +11,7 @@ from mvemotion.errors import DataError, DivergedError
 from mvemotion.evaluation import evaluate
 from mvemotion.files import read_json, write_json
 from mvemotion.profiles import Profile
-from mvemotion.reporting import compare_table, save_table
+from mvemotion.reporting import compare_table, intervals_over_runs, save_table
 from mvemotion.runs import is_complete, load_weights
 from mvemotion.specs import (
     EMOTIONS,
@@ -162,13 +162,18 @@ class Workspace:
         Scores are means over the runs that there are, whatever their seeds; `seed` comes first.
         """
         first = self.run_dir("", seed=seed).name
-        ours = {}
+        ours, intervals = {}, {}
         for row in (*self.references(table), *list_networks(table)):
             runs = self.scored_runs(row)
             ours[row] = [runs[name] for name in sorted(runs, key=lambda name: name != first)]
+            if len(runs) > 1:
+                folders = [self.root / "runs" / row / name / "test" for name in runs]
+                intervals[row] = intervals_over_runs(folders)
         beside = (x for x in self.baselines if REFERENCE_CLASSIFIERS.get(x, table) == table)
         baselines = {LABELS[name]: self.baseline(name) for name in beside}
-        frame = compare_table(table, ours, baselines, dataset=self.profile.dataset)
+        frame = compare_table(
+            table, ours, baselines, dataset=self.profile.dataset, intervals=intervals
+        )
         save_table(frame, self.root / "tables" / f"table_{table}.csv")
         return frame
 

@@ -111,7 +111,13 @@ class ResultsFolder:
             # "sample" compares no score: the verdicts shown are the ledger's, which say why.
             dataset = self.dataset or "sample"
             baselines = {LABELS.get(name, name): x for name, x in self.beside(number).items()}
-            tables[number] = compare_table(number, ours, baselines, dataset=dataset)
+            tables[number] = compare_table(
+                number,
+                ours,
+                baselines,
+                dataset=dataset,
+                intervals={row: self.results.intervals(row) for row in ours if len(runs[row]) > 1},
+            )
         return tables
 
     def beside(self, table: int) -> dict[str, dict]:

@@ -2,6 +2,7 @@
 
 from mvemotion.reporting.class_outputs import compare_outputs
 from mvemotion.reporting.earlier_studies import compare_earlier, earlier_for_reading
+from mvemotion.reporting.intervals import intervals_over_runs
 from mvemotion.reporting.reading import coverage, readable, show_table, style_table, to_markdown
 from mvemotion.reporting.tables import (
     PAPER_CLIPS,
@@ -20,6 +21,7 @@ __all__ = [
     "compare_table",
     "coverage",
     "earlier_for_reading",
+    "intervals_over_runs",
     "networks_table",
     "parameter_total",
     "read_histories",

@@ -33,7 +33,7 @@ DTYPES = {
     "parameters": "Int64", "gflops": "float64",  # of one clip's forward pass, at the paper's sizes
     "accuracy": "float64", "accuracy_low": "float64", "accuracy_high": "float64",  # 95 % Wilson
     "f1_rounded": "float64", "f1_macro": "float64", "auc": "float64",  # rounded: discrepancy D5
-    "f1_rounded_low": "float64", "f1_rounded_high": "float64",  # 95 % bootstrap of the first run
+    "f1_rounded_low": "float64", "f1_rounded_high": "float64",  # 95 % bootstrap of the mean
     "f1_macro_low": "float64", "f1_macro_high": "float64",
     "auc_low": "float64", "auc_high": "float64",
     "n": "Int64",
@@ -55,6 +55,7 @@ def compare_table(
     baselines: Mapping[str, dict],
     *,
     dataset: str,
+    intervals: Mapping[str, dict] | None = None,
 ) -> pd.DataFrame:
     """One of the paper's tables beside ours.
 
@@ -71,6 +72,9 @@ def compare_table(
     dataset : str
         ``"synthetic"``, ``"sample"`` or ``"paper"``. Scores are compared on the last
         alone, and only where the test clips are 50 a class as in Table 1.
+    intervals : mapping of str to dict, optional
+        `intervals_over_runs` of networks with several runs; without it the means of their F1 and
+        AUC have none. A single run's are in its metrics.
 
     Returns
     -------
@@ -95,7 +99,8 @@ def compare_table(
     printed = published_table(table).set_index("id")
     for network_id in (*references, *known):
         paper = printed.loc[network_id].to_dict() if network_id in printed.index else {}
-        row = _network_row(network_id, paper, ours.get(network_id, ()), dataset)
+        runs, bounds = ours.get(network_id, ()), (intervals or {}).get(network_id, {})
+        row = _network_row(network_id, paper, runs, dataset=dataset, intervals=bounds)
         rows.append(row | {"is_reference": network_id in references})
     return pd.DataFrame(rows).reindex(columns=list(DTYPES)).astype(DTYPES)
 
@@ -174,7 +179,7 @@ def _baseline_row(label: str, metrics: dict) -> dict:
     runs = [] if reason else [metrics]
     return {
         "Model": label,
-        **_our_scores(runs),
+        **_our_scores(runs, {}),
         "parameters_verdict": "not printed",
         "score_verdict": "not printed",
         "note": f"left out: {reason}" if reason else "; ".join(_not_available(runs)),
@@ -182,7 +187,9 @@ def _baseline_row(label: str, metrics: dict) -> dict:
     }
 
 
-def _network_row(network_id: str, paper: dict, runs: Sequence[dict], dataset: str) -> dict:
+def _network_row(
+    network_id: str, paper: dict, runs: Sequence[dict], *, dataset: str, intervals: dict
+) -> dict:
     printed = paper.get("Test Accuracy")
     count, paper_count = parameter_total(network_id), paper.get("Parameters")
     label, gflops = find_network(network_id).label, _gflops(network_id)
@@ -190,22 +197,23 @@ def _network_row(network_id: str, paper: dict, runs: Sequence[dict], dataset: st
     if printed is not None:
         bounds = accuracy_interval(round(printed * PAPER_CLIPS), PAPER_CLIPS)
         row["paper_low"], row["paper_high"] = bounds
-    row |= _our_scores(runs)
+    row |= _our_scores(runs, intervals)
     row["parameters_verdict"] = _parameters_verdict(count, paper_count)
     row["score_verdict"] = _score_verdict(row, runs[0]["support"] if runs else None, dataset)
     row["note"] = "; ".join([*_count_note(count, paper_count), *_not_available(runs)])
     return row
 
 
-def _our_scores(runs: Sequence[dict]) -> dict:
+def _our_scores(runs: Sequence[dict], intervals: Mapping[str, Sequence | None]) -> dict:
     """Means over the runs; Wilson's interval is that of the mean accuracy on these n clips."""
     if not runs:
         return {}
     n, scores = runs[0]["n"], {"runs": len(runs), "n": runs[0]["n"]}
+    bounds = runs[0].get("intervals", {}) if len(runs) == 1 else intervals
     for name in ("accuracy", *SCORES):
         values = [metrics[name] for metrics in runs]
         if None not in values:
-            scores |= _over_runs(name, values) | _interval(name, runs[0])
+            scores |= _over_runs(name, values) | _interval(name, bounds.get(name))
     low, high = accuracy_interval(round(scores["accuracy"] * n), n)
     return scores | {"accuracy_low": low, "accuracy_high": high}
 
@@ -215,9 +223,8 @@ def _over_runs(name: str, values: Sequence[float]) -> dict:
     return {name: found["mean"]} | {f"{name}_{key}": found[key] for key in ("sd", "min", "max")}
 
 
-def _interval(name: str, metrics: dict) -> dict:
+def _interval(name: str, bounds: Sequence[float] | None) -> dict:
     """The bootstrapped one, where there is one."""
-    bounds = metrics.get("intervals", {}).get(name)
     return dict(zip((f"{name}_low", f"{name}_high"), bounds, strict=True)) if bounds else {}
 
 
