@@ -193,3 +193,17 @@ def test_the_readme_prints_the_results_that_were_reported():
         (ROOT / "README.md").read_text().split("## Results on real clips")[1].split("\n## ")[0]
     )
     assert re.findall(r"\| (\d+ of \d+) \(", section) == expected
+
+
+def test_discrepancy_d5_prints_both_f1_scores_of_the_reported_runs():
+    text = (ROOT / "replication/discrepancies.md").read_text()
+    entry = text.split("**D5.")[1].split("**D6.")[0]
+    reported = {
+        name: json.loads((ROOT / f"replication/reported/{name}.json").read_text())["networks"]
+        for name in ("demo", "sample")
+    }
+    rows = [reported["demo"]["video_a2+music_a2+face_a2"]["test"]]
+    rows += [row["Validation"] for row in reported["sample"].values()]
+    rows.append(reported["sample"]["music_a1_se"]["test"])
+    expected = [(f"{row['f1_macro']:.3f}", f"{row['f1_rounded']:.3f}") for row in rows]
+    assert re.findall(r"(0\.\d{3}) and (0\.\d{3})", entry) == expected
