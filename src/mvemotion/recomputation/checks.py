@@ -12,7 +12,12 @@ from mvemotion.recomputation.scores import (
     check_figure_6,
     check_outputs,
 )
-from mvemotion.recomputation.tables_7_8 import check_counts, check_earlier_studies, check_table_7
+from mvemotion.recomputation.tables_7_8 import (
+    check_clr,
+    check_counts,
+    check_earlier_studies,
+    check_table_7,
+)
 
 
 def check_prints(gflops: Mapping[str, float]) -> list[Check]:
@@ -37,5 +42,6 @@ def check_prints(gflops: Mapping[str, float]) -> list[Check]:
         check_table_7(),
         check_counts(),
         check_earlier_studies(),
+        check_clr(),
     )
     return list(chain.from_iterable(parts))

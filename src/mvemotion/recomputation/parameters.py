@@ -8,11 +8,9 @@ from mvemotion.recomputation.printed import BEST, printed_rows
 from mvemotion.specs import EMOTIONS
 
 HEAD_BIASES = len(EMOTIONS)  # each part has its own; a fusion keeps one
-UNITS = (  # with an SE unit or MMTM, and the row that is printed as the same network without
+UNITS = (  # of Tables 2-4, with an SE unit or MMTM, and the row printed as the same without
     *((f"{m}_{a}_se", f"{m}_{a}") for m in ("face", "music", "video") for a in ("a0", "a1", "a2")),
     *((f"{m}_a3_mmtm", f"{m}_a3") for m in ("face", "music", "video")),
-    ("video_a3_mmtm+music_a0_se+face_a2", "video_a3_mmtm+music_a0+face_a2"),
-    ("video_a3_mmtm+music_a0_se+face_a1", "video_a3_mmtm+music_a0+face_a1"),
 )
 NARROW = ("music_a3_mmtm", "video_a3_mmtm")  # printed beside a narrower network without MMTM
 WHY_OFF = {  # labels that their counts contradict
@@ -24,11 +22,10 @@ COMPACT = "comes out if block 5 is lighter than in the single networks (assumpti
 WITHOUT_FACE = "video_a3_mmtm+music_a0"
 SMALL_INCREMENT = 0.05
 SEPARABLE = tuple((f"{m}_{a}", f"{m}_a0") for m in ("face", "music", "video") for a in ("a1", "a2"))
-CHEAPER = "computational cost is significantly reduced"
 
 
 def check_units() -> Iterator[Check]:
-    """SE and MMTM units add parameters (Section 5.1)."""
+    """SE and MMTM units add parameters to each unimodal network (Section 5.1)."""
     counts = published_parameters()
     for with_unit, without in UNITS:
         more = counts[with_unit] - counts[without]
@@ -38,7 +35,7 @@ def check_units() -> Iterator[Check]:
             printed="increased complexity on the system",
             found=f"{more:+,} parameters against {without}",
             holds=more > 0,
-            note="D12" if more < 0 else "not like for like (D1)" if with_unit in NARROW else "",
+            note="not like for like (D1)" if with_unit in NARROW else "",
         )
 
 
@@ -65,8 +62,8 @@ def check_costs(gflops: Mapping[str, float]) -> Iterator[Check]:
     heavier = [light for light, heavy in SEPARABLE if counts[light] >= counts[heavy]]
     yield check(
         "separable-parameters",
-        "Abstract",
-        printed=CHEAPER,
+        "Section 4.1",
+        printed="we drastically reduced the complexity",
         found=f"fewer parameters in {len(SEPARABLE) - len(heavier)} of {len(SEPARABLE)}",
         holds=not heavier,
         note=f"more in {', '.join(heavier)}" if heavier else "",
@@ -75,7 +72,7 @@ def check_costs(gflops: Mapping[str, float]) -> Iterator[Check]:
     yield check(
         "separable-operations",
         "Abstract",
-        printed=CHEAPER,
+        printed="computational cost is significantly reduced",
         found=f"{min(factors):.1f} to {max(factors):.0f} times fewer operations, counted here",
         holds=min(factors) > 1,
     )

@@ -25,7 +25,6 @@ BEST_SCORES = {
     "Abstract": {"Test Accuracy": 0.74, "F1-Score": 0.73, "ROC AUC Score": 0.926},
     "Conclusions": {"Test Accuracy": 0.74, "F1-Score": 0.73, "ROC AUC Score": 0.923},
 }
-NEARLY_TWICE = 1.75  # what rounds to 2 in steps of a half
 SMALL_AUC_DIFFERENCE = 0.05
 ALIKE = 5  # clips of 300: never significant, however they pair (`mcnemar_bounds`)
 
@@ -56,7 +55,8 @@ def check_clips() -> Iterator[Check]:
         "Section 3",
         printed="nearly twice as much data",
         found=f"{now:,} / {before:,} = {now / before:.2f}",
-        holds=now >= NEARLY_TWICE * before,
+        holds=None,
+        note="what counts as nearly is not said",
     )
 
 
@@ -144,8 +144,9 @@ def check_figure_6() -> Iterator[Check]:
         place,
         printed="three modalities performed best",
         found=f"best AUC {best[6]:.3f} in Table 6, {best[5]:.3f} in Table 5",
-        holds=best[6] > best[5],
-        note=f"but {aucs[BEST]:.3f} in Table 6 row 1, the row called best",
+        holds=None,
+        note=f"{aucs[BEST]:.3f} in Table 6 row 1, the row called best; maxima have no interval, "
+        f"and the authors' output denies {best[5]:.3f} (D3)",
     )
     higher, pairs = _lighter_is_better(fused)
     yield check(
