@@ -106,3 +106,10 @@ def test_scores_that_were_not_run_are_labelled_so(ax):
     plot_earlier_scores(compare_earlier({network: None}, dataset="synthetic"), ax=ax)
     assert ticks(ax)[-1].endswith("[not run]")
     assert not any("[not run]" in label for label in ticks(ax)[:-1])
+
+
+def test_no_two_scores_have_the_same_label(ax):
+    network = "video_a3_mmtm+music_a0"
+    plot_earlier_scores(compare_earlier({network: None}, dataset="synthetic"), ax=ax)
+    assert len(set(ticks(ax))) == len(ticks(ax)) == 10
+    assert ticks(ax)[8] == "Our, Own: music, video and face"

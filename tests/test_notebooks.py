@@ -142,6 +142,12 @@ def test_its_links_lead_somewhere(path):
         assert target.startswith("https://") or (path.parent / target).exists(), target
 
 
+def test_it_ends_with_a_link_to_the_next_one(path):
+    onward = re.findall(r"\]\((.+?)\)", prose(path).split("## Where next")[1])
+    (following,) = PATHS[PATHS.index(path) + 1 :][:1] or [path.parent / "solutions" / path.name]
+    assert onward[0] == str(following.relative_to(path.parent))
+
+
 def test_the_assumptions_and_discrepancies_it_names_exist(path):
     sources = "\n".join(cell.source for cell in read(path).cells)
     assumptions = re.findall(r"\bassumptions? ((?:\w*\d+(?:, | and )?)+)", sources, re.IGNORECASE)

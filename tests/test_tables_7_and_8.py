@@ -85,7 +85,14 @@ def test_the_verdict_on_our_f1(options, verdict):
 def test_a_network_that_was_not_run_says_so():
     text = earlier_for_reading(compare_earlier({BEST: None}, dataset="paper"))
     assert text.iloc[-1][["Score", "Verdict"]].tolist() == ["not run", "untested"]
-    assert (text.iloc[:-1]["Verdict"] == "").all()
+    assert (text.iloc[:-1]["Verdict"] == "–").all()
+
+
+def test_the_papers_own_two_rows_differ_in_their_input_alone():
+    text = earlier_for_reading(compare_earlier({}, dataset="sample")).drop(columns="Score")
+    first, second = (row for _, row in text.iloc[-2:].iterrows())
+    assert first[first != second].to_dict() == {"Input": "Music and video"}
+    assert second["Input"] == "Music, video and face"
 
 
 def test_a_split_without_one_emotion_has_no_f1():

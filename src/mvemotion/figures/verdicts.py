@@ -44,8 +44,8 @@ def plot_earlier_scores(frame: pd.DataFrame, *, ax: Axes) -> Axes:
     Parameters
     ----------
     frame : DataFrame
-        What `mvemotion.reporting.compare_earlier` returns; those of ours that were not run are
-        labelled so.
+        What `mvemotion.reporting.compare_earlier` returns. Labels name method and dataset, and
+        what a printed method was given; those of ours that were not run are labelled so.
     """
     places = np.arange(len(frame))
     for is_ours, colour, words in ((False, PAPER, "printed"), (True, OURS, "ours")):
@@ -55,7 +55,8 @@ def plot_earlier_scores(frame: pd.DataFrame, *, ax: Axes) -> Axes:
         style = {"fmt": "o" if is_ours else "D", "color": colour, "capsize": 3, "label": words}
         ax.errorbar(score[mine], places[mine], xerr=error, **style)
     ax.plot(frame["chance"], places, "|", color="black", ms=12, label="guessing one of K")
-    labels = frame["Method"] + ", " + frame["Dataset"]
+    given = (": " + frame["Data Type"].str.lower()).mask(frame["is_ours"], "")
+    labels = frame["Method"] + ", " + frame["Dataset"] + given
     ax.set_yticks(
         places, labels.where(frame["clips"].notna() | ~frame["is_ours"], labels + " [not run]")
     )

@@ -64,7 +64,8 @@ def compare_earlier(ours: Mapping[str, dict | None], *, dataset: str) -> pd.Data
 def earlier_for_reading(frame: pd.DataFrame) -> pd.DataFrame:
     """The table of `compare_earlier` as text; a missing score is *not run*, or *n/a*.
 
-    The latter is that of a split in which an emotion has no clip.
+    The latter is that of a split in which an emotion has no clip. Printed rows, which stand beside
+    nothing of ours, have a dash for a verdict.
     """
     missing = np.where(frame["clips"].isna(), "not run", "n/a")
     score = frame["score"].map("{:.3f}".format).where(frame["score"].notna(), missing)
@@ -74,13 +75,14 @@ def earlier_for_reading(frame: pd.DataFrame) -> pd.DataFrame:
             "Method": frame["Method"],
             "in the text": frame["reference_in_text"].fillna(""),
             "Dataset": frame["Dataset"],
+            "Input": frame["Data Type"],
             "Classes": frame["Emotion Class"],
             "Measure": frame["measure"],
             "Score": score,
             "95 %": bounds.where(frame["low"].notna(), ""),
             "Clips": frame["clips"].astype(object).fillna(""),
             "Guess": frame["chance"].map("{:.3f}".format).where(frame["chance"].notna(), ""),
-            "Verdict": frame["score_verdict"].str.split(":").str[0],
+            "Verdict": frame["score_verdict"].str.split(":").str[0].where(frame["is_ours"], "–"),
         }
     )
 
