@@ -19,12 +19,11 @@ import torch
 from cells import timed
 from torch_cell import build_step
 
-from mvemotion.data.batches import ClipDataset, clip_loader
+from mvemotion.data.batches import ClipDataset, clip_loader, input_pipeline
 from mvemotion.data.store import Store
 from mvemotion.files import write_json
 from mvemotion.provenance import provenance
 from mvemotion.specs import find_network
-from mvemotion.training import input_pipeline
 
 NETWORKS, BATCH = ("music_a2", "video_a2+music_a2+face_a2"), 4
 PROGRAMS = {

@@ -19,9 +19,11 @@ from mvemotion.data.batches import (
     balanced_batches,
     check_inputs,
     clip_loader,
+    input_pipeline,
 )
 from mvemotion.data.splits import group_by_name
 from mvemotion.data.store import Store
+from mvemotion.devices import open_fabric
 from mvemotion.errors import DataError, InputError
 from mvemotion.files import read_json, write_json, write_table
 from mvemotion.layers import channels_last_
@@ -29,7 +31,6 @@ from mvemotion.provenance import cost, provenance
 from mvemotion.runs import TrainedNetwork, is_complete, load_weights
 from mvemotion.specs import EMOTIONS
 from mvemotion.statistics import bootstrap_intervals
-from mvemotion.training import input_pipeline, open_fabric
 
 PROBABILITIES = [f"p_{emotion}" for emotion in EMOTIONS]
 LOGITS = [f"logit_{emotion}" for emotion in EMOTIONS]
@@ -57,7 +58,7 @@ def evaluate(
     split : str
         ``"test"``, ``"Validation"`` or ``"Train"``.
     device : str
-        ``"auto"``, ``"cpu"`` or ``"cuda"``; always in 32-bit precision.
+        ``"auto"``, ``"cpu"`` or ``"cuda"``; always in 32 bits, on a GPU without TF32.
     batch_size : int
         Clips at a time.
 

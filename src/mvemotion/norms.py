@@ -29,8 +29,8 @@ class BatchNorm(_BatchNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, ...) to the same shape."""
-        if x.device.type != "cpu" or x.dtype != self.weight.dtype:  # a GPU, bf16, shapes alone
-            return super().forward(x)
+        if x.device.type != "cpu" or x.dtype != self.weight.dtype or is_short(x):
+            return super().forward(x)  # a GPU, 16 bits, or shapes alone
         if not self.training:
             scale = self.weight * torch.rsqrt(self.running_var + self.eps)
             return scaled(x, scale, self.bias - self.running_mean * scale)
@@ -43,8 +43,9 @@ class BatchNorm(_BatchNorm):
         """Move the running statistics towards those of `count` values a channel."""
         self.num_batches_tracked += 1
         share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-        self.running_mean.lerp_(mean, share)
-        self.running_var.lerp_(variance * (count / max(count - 1, 1)), share)
+        variance = variance * (count / max(count - 1, 1))
+        self.running_mean.lerp_(mean.to(self.running_mean.dtype), share)
+        self.running_var.lerp_(variance.to(self.running_var.dtype), share)
 
 
 class _Normalised(torch.autograd.Function):
@@ -67,6 +68,11 @@ class _Normalised(torch.autograd.Function):
         by_mean = -scale * to_bias / count - by_sd * mean
         to_x = scaled(x, by_sd, by_mean).addcmul_(g, _column(scale, g))
         return to_x, to_weight, to_bias, None, None
+
+
+def is_short(x: Tensor) -> bool:
+    """Whether numbers have 16 bits: too few to add them up, or to take a difference of means."""
+    return x.dtype.itemsize < 4
 
 
 def variance_and_mean(x: Tensor) -> tuple[Tensor, Tensor]:

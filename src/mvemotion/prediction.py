@@ -15,6 +15,7 @@ from tqdm import tqdm
 from mvemotion.data.batches import InputPipeline
 from mvemotion.data.convert import face_arrays, music_arrays, video_array
 from mvemotion.data.window_pictures import WindowPictures
+from mvemotion.devices import open_fabric
 from mvemotion.errors import DataError, InputError
 from mvemotion.layers import channels_last_
 from mvemotion.media.audio import MIN_AUDIO_SHARE
@@ -24,7 +25,6 @@ from mvemotion.paths import shipped_weights
 from mvemotion.runs import TrainedNetwork, load_weights
 from mvemotion.specs import EMOTIONS, STREAMS
 from mvemotion.timeline import Timeline, window_starts
-from mvemotion.training import open_fabric
 
 TAIL_S = 0.25  # about a packet of sound or some pictures: not worth a window of its own
 NO_PICTURE = np.zeros((0, 0, 3), np.uint8)

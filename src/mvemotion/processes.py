@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 
 from mvemotion.errors import ReplicationError
-from mvemotion.norms import BatchNorm, scaled, variance_and_mean
+from mvemotion.norms import BatchNorm, is_short, scaled, variance_and_mean
 
 WATCH_S = 0.2
 GRACE_S = 3.0  # for an error that all processes meet to be told by each of them
@@ -40,6 +40,8 @@ class SharedBatchNorm(BatchNorm):
         """(B, C, ...) to the same shape."""
         if not self.training:
             return super().forward(x)
+        if is_short(x):
+            return self.forward(x.float()).to(x.dtype)
         processes = dist.get_world_size()
         variance, mean = variance_and_mean(x)
         whole = all_reduce(mean) / processes

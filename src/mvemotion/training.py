@@ -8,7 +8,6 @@ killed in epoch 7 and resumed ends, on a CPU, with the same weights as one that 
 import math
 import os
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -17,31 +16,34 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 from lightning_fabric import Fabric, seed_everything
-from lightning_fabric.utilities.exceptions import MisconfigurationException
-from torch import Tensor, nn
+from lightning_fabric.plugins import Precision
+from torch import nn
 from torch.optim.swa_utils import update_bn
+from torch.utils.data import ConcatDataset
 from tqdm import tqdm
 
-from mvemotion.allocator import keep_freed_memory
 from mvemotion.data.batches import (
     ClipDataset,
     InputPipeline,
+    augment_music,
     balanced_batches,
     check_inputs,
     clip_loader,
+    input_pipeline,
 )
 from mvemotion.data.store import Store
-from mvemotion.errors import DataError, DivergedError, InputError
+from mvemotion.devices import open_fabric
+from mvemotion.errors import DataError, DivergedError
 from mvemotion.files import write_json, write_table
+from mvemotion.history import EpochTotal, best_epoch
 from mvemotion.layers import channels_last_
 from mvemotion.networks import count_parameters, create_network
 from mvemotion.processes import ending_together, share_norms, torchrun_devices
 from mvemotion.provenance import peak_memory, provenance
 from mvemotion.runs import TrainedNetwork, TrainingConfig, claim_run, is_complete, save_weights
-from mvemotion.specs import STREAMS, find_network
+from mvemotion.specs import find_network
 
 EpochReport = Callable[[dict], object]
-NO_FACE = (0.0, 1.0)  # statistics where no clip has a face: all are neutral (assumption 11)
 
 
 def train(
@@ -94,7 +96,7 @@ def train(
         claim_run(run, config, store.checksum())
         return run
     devices, machines = torchrun_devices() or (devices, 1)
-    fabric = open_fabric(device, devices, config.precision, machines=machines)
+    fabric = open_fabric(device, devices, config.precision, machines=machines, is_training=True)
     fabric.launch()
     with ending_together(fabric):
         job = _Job(config, store, run, fabric)
@@ -143,7 +145,7 @@ class _Job:
         self.network, self.optimizer = fabric.setup(channels_last_(network), optimizer)
         self.datasets = {s: self._dataset(s) for s in ("Train", "Validation")}
         self.pipelines = {s: self._pipeline(s) for s, data in self.datasets.items() if len(data)}
-        self.loaders = {s: clip_loader(d, fabric.device) for s, d in self.datasets.items()}
+        self.loader = clip_loader(ConcatDataset(self.datasets.values()), fabric.device)
         self.history: list[dict] = []
         self.origin = provenance()  # now: the code that runs may be edited before it ends
 
@@ -151,6 +153,11 @@ class _Job:
     def epoch(self) -> int:
         """Epochs completed."""
         return len(self.history)
+
+    @property
+    def precision(self) -> Precision:
+        """What makes tensors as wide as the network wants them, and its logits 32 bits again."""
+        return self.fabric.strategy.precision
 
     def resume(self) -> None:
         """Go back to the end of the last complete epoch, if there is one."""
@@ -198,7 +205,7 @@ class _Job:
 
     def _train_epoch(self) -> dict:
         self.network.train()
-        dataset, total = self.datasets["Train"], _Total()
+        dataset, total = self.datasets["Train"], EpochTotal()
         order = torch.randperm(len(dataset)).tolist()
         if self.fabric.world_size > 1:  # from here on, each draws its own dropout and masks
             torch.manual_seed(torch.initial_seed() + 7_919 * self.fabric.global_rank)
@@ -209,7 +216,7 @@ class _Job:
             self.optimizer.zero_grad()
             self.fabric.backward(loss)
             self.optimizer.step()
-            total.add(loss.detach(), logits.detach(), batch["target"])
+            total.add(loss, logits, batch["target"])
         row = total.means("train", self.fabric)  # of all processes: they end alike
         if not math.isfinite(row["train_loss"]):
             raise DivergedError(
@@ -222,9 +229,7 @@ class _Job:
         """Replace BatchNorm's moving averages by averages over the training clips."""
         part = self._share(list(range(len(self.datasets["Train"]))))
         batches = balanced_batches(part, self.config.batch_size)
-        with self.fabric.autocast():
-            inputs = (streams for _, streams in self._stream("Train", batches))
-            update_bn(inputs, self.network.module)
+        update_bn((streams for _, streams in self._stream("Train", batches)), self.network)
 
     def _share(self, order: list[int]) -> list[int]:
         """This process's part of an order of clips; all parts have the same length."""
@@ -234,26 +239,28 @@ class _Job:
     @torch.no_grad()
     def _validate(self) -> dict:
         self.network.eval()
-        dataset, total = self.datasets["Validation"], _Total()
+        dataset, total = self.datasets["Validation"], EpochTotal()
         part = range(len(dataset))[self.fabric.global_rank :: self.fabric.world_size]
         batches = balanced_batches(part, self.config.batch_size)
         for batch, streams in self._stream("Validation", batches):
             with self.fabric.autocast():  # not through DDP: parts may differ in length
                 logits = self.network.module(streams)
+            logits = self.precision.convert_output(logits)  # as Fabric in training: 32 bits
             total.add(F.cross_entropy(logits, batch["target"]), logits, batch["target"])
         return total.means("validation", self.fabric)
 
     def _stream(self, split: str, batches: list[list[int]]):
         """Yield (batch, network inputs) on the device, under a progress bar on a terminal."""
-        self.loaders[split].batch_sampler[:] = batches
+        start = 0 if split == "Train" else len(self.datasets["Train"])  # one loader reads both
+        self.loader.batch_sampler[:] = [[start + clip for clip in batch] for batch in batches]
         label = f"{self.config.network} {self.epoch + 1}/{self.config.epochs} {split}"
-        loader = tqdm(self.loaders[split], desc=label, unit="batch", leave=False, disable=None)
+        loader = tqdm(self.loader, desc=label, unit="batch", leave=False, disable=None)
         for batch in loader:
             batch = self.fabric.to_device(batch)
             streams = self.pipelines[split](batch)
             if self.config.augment and split == "Train":
                 streams = augment_music(streams)
-            yield batch, self.fabric.strategy.precision.convert_input(streams)
+            yield batch, self.precision.convert_input(streams)
 
     def _state(self) -> dict:
         return {"network": self.network, "optimizer": self.optimizer, "history": self.history}
@@ -298,89 +305,8 @@ class _Job:
         } | self.origin
 
 
-class _Total:
-    """Running sums of loss and hits over an epoch."""
-
-    def __init__(self):
-        self.loss, self.hits, self.count = 0.0, 0, 0
-
-    def add(self, loss: Tensor, logits: Tensor, target: Tensor) -> None:
-        self.loss += float(loss) * len(target)
-        self.hits += int((logits.argmax(1) == target).sum())
-        self.count += len(target)
-
-    def means(self, name: str, fabric: Fabric) -> dict:
-        """Over all processes; None where there was nothing to average."""
-        sums = torch.tensor([self.loss, self.hits, self.count], device=fabric.device)
-        loss, hits, count = fabric.all_reduce(sums, reduce_op="sum").tolist()
-        if not count:
-            return {f"{name}_loss": None, f"{name}_accuracy": None}
-        return {f"{name}_loss": loss / count, f"{name}_accuracy": hits / count}
-
-
-def best_epoch(history: list[dict]) -> int:
-    """The epoch, from 1, of best validation accuracy, then loss; else the last (assumption 14)."""
-    if not history or history[-1]["validation_accuracy"] is None:
-        return len(history)
-
-    def rank(row: dict) -> tuple[float, float]:
-        loss = row["validation_loss"]
-        return row["validation_accuracy"], -loss if math.isfinite(loss) else -math.inf
-
-    return max(history, key=rank)["epoch"]
-
-
-def input_pipeline(store: Store, streams: tuple[str, ...], split: str) -> InputPipeline:
-    """The inputs of a network, standardised by the statistics of a split of a store."""
-    statistics = {"face": NO_FACE} | store.statistics(split)
-    arrays = {STREAMS[name].array for name in streams}
-    return InputPipeline(streams, store.clip_format, {name: statistics[name] for name in arrays})
-
-
-def open_fabric(
-    device: str, devices: int = 1, precision: str = "32-true", *, machines: int = 1
-) -> Fabric:
-    """Lightning's hold on devices and precision; on a CPU, memory is kept from step to step.
-
-    Raises
-    ------
-    InputError
-        If this machine has no such device, or Lightning no such precision.
-    """
-    # Jobs of a cluster start one process themselves, and this one may be no job at all.
-    warnings.filterwarnings("ignore", message="The `srun` command is available on your system")
-    try:
-        fabric = Fabric(
-            accelerator=device, devices=devices, num_nodes=machines, precision=precision
-        )
-    except (RuntimeError, ValueError, MisconfigurationException) as error:
-        raise InputError(
-            f"device {device!r}, {devices} of them, precision {precision!r}: {error}; choose what "
-            "this machine has: --device cpu works everywhere"
-        ) from error
-    if fabric.device.type == "cpu":
-        keep_freed_memory()
-    return fabric
-
-
 def _epoch_seed(seed: int, epoch: int) -> int:
     return (seed * 100_003 + epoch) % 2**32
-
-
-def augment_music(streams: dict[str, Tensor]) -> dict[str, Tensor]:
-    """SpecAugment's masks (Park et al. 2019), without its time warp, on each clip's spectrograms.
-
-    One band of mel bands and one of frames are set to zero; other streams pass (assumption 13).
-    """
-    from torchaudio.transforms import FrequencyMasking, TimeMasking
-
-    def mask(x: Tensor) -> Tensor:
-        bands, frames = x.shape[-2:]
-        masks = (FrequencyMasking(max(bands // 8, 1)), TimeMasking(max(frames // 10, 1)))
-        clips = [masks[1](masks[0](clip)) for clip in x]  # the same mask on both channels
-        return torch.stack(clips).contiguous(memory_format=torch.channels_last)
-
-    return {n: mask(x) if STREAMS[n].modality == "music" else x for n, x in streams.items()}
 
 
 def _optimizer(config: TrainingConfig, network: nn.Module) -> torch.optim.Optimizer:

@@ -61,9 +61,9 @@ def run_import_keras(options: argparse.Namespace) -> None:
 
 def _training_split(folder: Path, network_id: str) -> tuple:
     """Sizes and training statistics of a store, for the network's inputs."""
+    from mvemotion.data.batches import input_pipeline
     from mvemotion.data.store import Store
     from mvemotion.specs import find_network
-    from mvemotion.training import input_pipeline
 
     store, streams = Store(folder), find_network(network_id).streams
     return store.clip_format, input_pipeline(store, streams, "Train").statistics

@@ -6,6 +6,7 @@ C3D's resizing happen on the device of the network (`InputPipeline`).
 
 import os
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from mvemotion.media.sampling import frame_indices
 from mvemotion.specs import EMOTIONS, STREAMS, ClipFormat, Stream, find_network
 
 Statistics = dict[str, tuple[float, float]]  # array name: (mean, standard deviation)
+NO_FACE = (0.0, 1.0)  # statistics where no clip has a face: all are neutral (assumption 11)
 
 
 class ClipDataset(Dataset):
@@ -86,7 +88,7 @@ def balanced_batches(order: Sequence[int], batch_size: int) -> list[list[int]]:
 
 
 def clip_loader(
-    dataset: ClipDataset, device: torch.device, batches: Sequence[list[int]] = ()
+    dataset: Dataset, device: torch.device, batches: Sequence[list[int]] = ()
 ) -> DataLoader:
     """A loader over exactly these batches, in this order.
 
@@ -141,11 +143,24 @@ class InputPipeline:
         choice = STREAMS[name].frames
         if choice in ("", "frames"):
             return x
-        wanted = getattr(self.clip_format, choice)
-        x = x[..., frame_indices(x.shape[-1], wanted).tolist()]
+        chosen = _chosen_frames(x.shape[-1], getattr(self.clip_format, choice), x.device)
+        x = x.movedim(1, -1).index_select(3, chosen).movedim(-1, 1)  # channels last in memory
         if choice == "c3d_frames":
             x = _resize_frames(x, self.clip_format.c3d_size)
         return x.contiguous(memory_format=torch.channels_last_3d)
+
+
+@cache
+def _chosen_frames(available: int, wanted: int, device: torch.device) -> Tensor:
+    """`frame_indices` on the device: sent anew for each batch, they would let a GPU wait."""
+    return torch.from_numpy(frame_indices(available, wanted)).to(device)
+
+
+def input_pipeline(store: Store, streams: tuple[str, ...], split: str) -> InputPipeline:
+    """The inputs of a network, standardised by the statistics of a split of a store."""
+    statistics = {"face": NO_FACE} | store.statistics(split)
+    arrays = {STREAMS[name].array for name in streams}
+    return InputPipeline(streams, store.clip_format, {name: statistics[name] for name in arrays})
 
 
 def _resize_frames(x: Tensor, side: int) -> Tensor:
@@ -156,3 +171,19 @@ def _resize_frames(x: Tensor, side: int) -> Tensor:
     flat = x.permute(0, 4, 1, 2, 3).reshape(batch * frames, channels, rows, columns)
     flat = resize(flat, [side, side], antialias=True)
     return flat.view(batch, frames, channels, side, side).permute(0, 2, 3, 4, 1)
+
+
+def augment_music(streams: dict[str, Tensor]) -> dict[str, Tensor]:
+    """SpecAugment's masks (Park et al. 2019), without its time warp, on each clip's spectrograms.
+
+    One band of mel bands and one of frames are set to zero; other streams pass (assumption 13).
+    """
+    from torchaudio.transforms import FrequencyMasking, TimeMasking
+
+    def mask(x: Tensor) -> Tensor:
+        bands, frames = x.shape[-2:]
+        masks = (FrequencyMasking(max(bands // 8, 1)), TimeMasking(max(frames // 10, 1)))
+        clips = [masks[1](masks[0](clip)) for clip in x]  # the same mask on both channels
+        return torch.stack(clips).contiguous(memory_format=torch.channels_last)
+
+    return {n: mask(x) if STREAMS[n].modality == "music" else x for n, x in streams.items()}
