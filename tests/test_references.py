@@ -1,6 +1,6 @@
 """What stands beside the paper's rows without being one: kept apart, and scored alike."""
 
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from mvemotion.errors import InputError
 from mvemotion.evaluation import evaluate
 from mvemotion.explanation.activation_maps import activation_maps
 from mvemotion.files import read_json
-from mvemotion.networks import count_parameters, create_network
+from mvemotion.networks import count_meta_flops, count_parameters, create_network
 from mvemotion.pipeline.plan import BASELINES, make_plan
 from mvemotion.profiles import load_profile
 from mvemotion.replication import open_workspace
@@ -56,6 +56,12 @@ def test_the_census_counts_references_in_a_block_of_their_own():
     # torchvision's published count, its 400 classes made six
     due = R2Plus1D_18_Weights.KINETICS400_V1.meta["num_params"] - 394 * 513
     assert {row.trainable for row in rows} == {due}
+    for row in rows:
+        with torch.device("meta"):
+            built = create_network(row.id)
+        found = count_parameters(built)
+        assert (row.parameters, row.trainable, row.non_trainable) == astuple(found)
+        assert row.gflops == pytest.approx(count_meta_flops(built) / 1e9, abs=1e-3)
     assert {row.status for row in rows} == {"reference"}
     assert render_references(rows).startswith("Reference, not in the paper\n")
 

@@ -96,8 +96,7 @@ def run_networks(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
     else:
-        print(f"{render(rows)}\n", flush=True)  # the references' library takes as long as all this
-        print(render_references(reference_census()))
+        print(f"{render(rows)}\n\n{render_references(reference_census())}")
     found = failures(rows) if options.check else []
     for failure in found:
         print(failure, file=sys.stderr)
