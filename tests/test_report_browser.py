@@ -17,6 +17,7 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is needed"),
 ]
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+SMALL_DESKTOP = {"width": 1200, "height": 800}
 A4 = {"width": 695, "height": 1000}  # what the margins leave of 210 mm, at 96 to an inch
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 SCROLLING = """[...document.querySelectorAll('article *')].filter(box =>
@@ -140,6 +141,30 @@ def test_on_a_phone_nothing_stands_out_and_what_is_wide_scrolls_in_its_box(site,
     for name in ("table-3.html", "provenance.html"):
         assert scrolling[name] >= 1
     assert scrolling["notebooks/05_table3_music.html"] >= 2  # the table and the code
+
+
+def test_on_a_phone_the_name_of_a_row_stays_while_its_numbers_scroll(site, tab):
+    visit(tab, site / "table-3.html", PHONE)
+    name = tab.locator("table.compared tbody tr", has=tab.locator(f"code:text-is('{TRAINED}')"))
+    before = name.locator("th").bounding_box()["x"]
+    tab.locator("div.wide", has=name).first.evaluate("box => box.scrollLeft = 400")
+    assert name.locator("td").first.bounding_box()["x"] < 0
+    assert name.locator("th").bounding_box()["x"] == pytest.approx(before, abs=1)
+
+
+def test_on_a_small_desktop_code_has_the_room_of_the_contents_beside_it(site, tab):
+    page = site / "notebooks" / "05_table3_music.html"
+    visit(tab, page, SMALL_DESKTOP)
+    assert tab.locator("article").bounding_box()["width"] > 0.7 * SMALL_DESKTOP["width"]
+    visit(tab, page, {"width": 1500, "height": 900})
+    assert tab.locator(".bd-sidebar-secondary").is_visible()
+
+
+def test_every_head_of_a_column_stands_on_a_line(site, tab):
+    visit(tab, site / "table-3.html")
+    heads = tab.locator("table.compared thead th:not([colspan])")
+    lines = heads.evaluate_all("all => all.map(one => getComputedStyle(one).borderBottomWidth)")
+    assert "0px" not in lines
 
 
 def test_on_paper_everything_is_there(site, pages, tab):
