@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from mvemotion.audit import findings
+from mvemotion.audit.claims import read_claims
 from mvemotion.claims import (
     Results,
     Tier0,
@@ -330,6 +331,22 @@ def test_the_papers_own_numbers_are_judged_without_any_run(tier0):
     assert ledger.loc[list(expected), "own"].to_dict() == expected
 
 
+def test_each_published_matrix_is_a_claim_that_finding_no_difference_does_not_prove(
+    tier0, tmp_path
+):
+    claims = [claim for claim in list_claims() if claim.rule.startswith("errors ")]
+    assert [claim.place for claim in claims].count("Figure 5") == 1
+    assert len(claims) == 5
+    save_run(tmp_path, BEST, first_right(222))  # every error the next emotion
+    save_summary(tmp_path)
+    row = found(tier0, Results(tmp_path), f"confusion/{BEST}")
+    assert row["verdict"] == "differs"
+    assert row["ours"].startswith("78 and 78 errors, chi-square ")
+    save_summary(tmp_path, dataset="sample")
+    assert found(tier0, Results(tmp_path), f"confusion/{BEST}")["verdict"] == "untested"
+    assert found(tier0, Results(tmp_path), "confusion/face_a0_se")["reason"].startswith("not run")
+
+
 def test_a_pair_that_was_not_run_leaves_the_claim_untested(tier0, tmp_path):
     save_run(tmp_path, "music_a0", first_right(180))
     save_summary(tmp_path)
@@ -433,6 +450,37 @@ def test_every_claim_of_the_audit_is_one_that_an_audit_decides():
     source = inspect.getsource(findings)
     assert len(claims) == 4
     assert all(f'"quote": "{quote}"' in source for quote in claims)
+
+
+def test_each_measurable_sentence_of_section_3_is_a_claim():
+    claims = [claim for claim in list_claims() if claim.rule.startswith("audit ")]
+    told = read_claims()
+    measurable = told[told["cue"] != ""]
+    assert [claim.quote for claim in claims] == measurable["quote"].tolist()
+    assert all(claim.command.endswith("--only table1") for claim in claims)
+
+
+@pytest.mark.parametrize(
+    ("word", "verdict", "reason"),
+    [
+        ("holds", "matches", ""),
+        ("does not hold", "differs", ""),
+        ("cannot tell", "untested", "the clips cannot tell"),
+        ("untested", "untested", "the audit did not measure it"),
+    ],
+)
+def test_the_audits_finding_on_a_class_decides_its_sentence(tier0, tmp_path, word, verdict, reason):
+    save_run(tmp_path, "music_a0", first_right(100))
+    save_summary(tmp_path)
+    numbers = {"auc": 0.71, "low": 0.64, "high": 0.78, "p_holm": 0.003}
+    names = {"emotion": "Fear", "cue": "loudness_db", "direction": "high", "verdict": word}
+    content = {"claims": [names | numbers], "provenance": {"store_checksum": "c"}}
+    write_json(tmp_path / "audit" / "audit.json", content)
+    row = found(tier0, Results(tmp_path), "section-3/Fear/loudness_db")
+    assert row[["verdict", "reason"]].tolist() == [verdict, reason]
+    assert row["ours"] == "AUC 0.71 [0.64, 0.78] against other classes, p = 0.003"
+    other = found(tier0, Results(tmp_path), "section-3/Tension/loudness_db")
+    assert other["reason"].startswith("not audited")
 
 
 def test_the_number_of_clips_is_compared(tier0, tmp_path):

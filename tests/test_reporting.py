@@ -10,9 +10,10 @@ from mvemotion.comparisons import PAPER_SUPPORT
 from mvemotion.errors import InputError
 from mvemotion.evaluation import score
 from mvemotion.files import read_json, write_table
-from mvemotion.published import published_table
+from mvemotion.published import published_confusions, published_table
 from mvemotion.reporting import (
     PAPER_CLIPS,
+    compare_confusions,
     compare_table,
     coverage,
     intervals_over_runs,
@@ -287,6 +288,30 @@ def test_without_their_interval_means_over_runs_have_none_rather_than_the_first_
     runs = [metrics_of(hits, 300) for hits in (180, 186, 192)]
     found = row(compare_table(3, {"music_a2": runs}, {}, dataset="paper"), "music_a2")
     assert found[["auc_low", "f1_macro_high"]].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("matrix", "dataset", "verdict"),
+    [
+        ("their own", "paper", "close"),
+        ("another", "paper", "differs"),
+        ("another", "sample", "untested: the profile's dataset is sample"),
+    ],
+)
+def test_errors_are_held_against_the_authors_matrix_of_the_same_network(matrix, dataset, verdict):
+    theirs = next(one for one in published_confusions() if one.id == "music_a1_se").matrix
+    shuffled = theirs.copy()
+    for k in range(6):  # as many errors, each emotion's all taken for one other
+        shuffled[k] = theirs[k, k] * np.eye(6)[k]
+        shuffled[k, (k + 3) % 6] += theirs[k].sum() - theirs[k, k]
+    chosen = theirs if matrix == "their own" else shuffled
+    ours = {"music_a1_se": {"confusion": chosen.tolist(), "support": PAPER_SUPPORT}}
+    frame = compare_confusions(ours, dataset=dataset).set_index("network")
+    assert frame.loc["music_a1_se", "verdict"] == verdict
+    assert frame.loc["music_a1_se", "errors_ours"] == 106
+    others = frame.drop("music_a1_se")
+    assert set(others["verdict"]) == {"untested: not run"}
+    assert len(others) == 5
 
 
 def test_runs_on_different_clips_have_no_common_interval(tmp_path):

@@ -53,6 +53,11 @@ class PublishedConfusion:
     accuracy: float
     auc: float
 
+    @property
+    def is_of_paper(self) -> bool:
+        """Whether the paper prints its scores: not of ``best1``, the worse of the row's two."""
+        return not self.checkpoint.endswith("best1")
+
 
 def published_table(number: int) -> "pd.DataFrame":
     """One table of the paper, its columns verbatim.

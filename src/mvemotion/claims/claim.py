@@ -4,8 +4,15 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mvemotion.audit.claims import read_claims
 from mvemotion.paths import replication_file
-from mvemotion.published import NETWORK_TABLES, published_splits, published_table
+from mvemotion.published import (
+    NETWORK_TABLES,
+    published_confusions,
+    published_splits,
+    published_table,
+)
+from mvemotion.recomputation import BEST
 from mvemotion.specs import EMOTIONS, list_networks
 
 COMMANDS = {  # by the tier that a claim needs
@@ -59,14 +66,49 @@ class Claim:
     @property
     def command(self) -> str:
         """What checks it."""
-        return OF_AUDIT if self.rule == AUDIT else COMMANDS[self.tier]
+        return OF_AUDIT if self.rule.split(" ")[0] == AUDIT else COMMANDS[self.tier]
 
 
 def list_claims() -> tuple[Claim, ...]:
     """Every claim: the sentences in the paper's order, then the cells table by table."""
     with replication_file("claims.csv").open(newline="", encoding="utf-8") as file:
         rows = [Claim(**row | {"tier": int(row["tier"])}) for row in csv.DictReader(file)]
-    return (*rows, *_table_1(), *_network_tables(), *_table_7(), *_table_8())
+    return (
+        *rows,
+        *_section_3(),
+        *_confusions(),
+        *_table_1(),
+        *_network_tables(),
+        *_table_7(),
+        *_table_8(),
+    )
+
+
+def _section_3() -> Iterator[Claim]:
+    """What Section 3 says of the classes, as far as the audit measures it."""
+    told = read_claims()
+    for row in told[told["cue"] != ""].itertuples():
+        yield Claim(
+            id=f"section-3/{row.emotion}/{row.cue}",
+            place=f"Section 3, of {row.emotion}",
+            quote=row.quote,
+            kind="data",
+            tier=1,
+            rule=f"{AUDIT} {row.emotion} {row.cue} {row.direction}",
+        )
+
+
+def _confusions() -> Iterator[Claim]:
+    """The matrices that the authors published; the paper prints one of them."""
+    for one in (one for one in published_confusions() if one.is_of_paper):
+        yield Claim(
+            id=f"confusion/{one.id}",
+            place="Figure 5" if one.id == BEST else "Authors' output",
+            quote=f"confusion matrix of {one.checkpoint}",
+            kind="correlation",
+            tier=2,
+            rule=f"errors {one.id}",
+        )
 
 
 def _table_1() -> Iterator[Claim]:

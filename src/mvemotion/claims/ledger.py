@@ -29,8 +29,10 @@ its test on the same clips is significant at 5 % after Holm's correction within 
 (McNemar's exact test; of several runs, its generalisation to their mean on each clip); it is
 *close* if only the sign agrees. That two networks are equal, or one not above the other, *matches*
 only if the whole 95 % interval of their difference stays within five points; that no difference was
-found is *close*. Claims about kin emotions are tested likewise, by permutations within clips. What
-no result file decides is *untested*.
+found is *close*. So are errors that differ from those of the authors' confusion matrix no more than
+chance allows (chi-square by random tables, 5 %); errors that differ more do. Claims about kin
+emotions are tested likewise, by permutations within clips. What no result file decides is
+*untested*.
 """
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from mvemotion.audit.claims import FAILS, HOLDS
+from mvemotion.agreement import compare_errors
+from mvemotion.audit.claims import FAILS, HOLDS, OPEN
 from mvemotion.claims.claim import Claim
 from mvemotion.claims.comparing import Comparison, Pair, pairs_of
 from mvemotion.claims.evidence import AUDIT_FILE, Results, Tier0, comparable
@@ -10,6 +11,8 @@ from mvemotion.claims.finding import CLOSE, DIFFERS, MATCHES, UNTESTED, Finding,
 from mvemotion.claims.own_numbers import from_checks
 from mvemotion.comparisons import CLOSE as MARGIN
 from mvemotion.comparisons import score_verdict
+from mvemotion.published import published_confusions
+from mvemotion.reporting import errors_verdict
 from mvemotion.statistics import accuracy_interval, seeds_summary
 
 METRICS = {"Test Accuracy": "accuracy", "F1-Score": "f1_rounded", "ROC AUC Score": "auc"}
@@ -76,6 +79,22 @@ def _score_text(seeds: dict, interval) -> str:
     return text + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
 
 
+def decide_errors(network_id: str, results: Results) -> Finding:
+    """Errors of the first run against those of the authors' matrix: they differ, or may not."""
+    runs = results.runs.get(network_id, ())[:1]
+    if not runs:
+        return untested(f"not run: {network_id}")
+    theirs = next(c for c in published_confusions() if c.id == network_id and c.is_of_paper)
+    found = compare_errors(runs[0].metrics["confusion"], theirs.matrix)
+    ours = (
+        f"{found['errors_first']} and {found['errors_second']} errors, "
+        f"chi-square {found['chi_square']:.1f} of {found['degrees']}, p = {found['p_value']:.2g}"
+    )
+    reason = comparable(results, runs)
+    verdict = UNTESTED if reason else errors_verdict(found["p_value"])
+    return Finding(ours, verdict, reason, results.relative(runs[0].folder / "metrics.json"))
+
+
 def decide_clips(rest: str, results: Results) -> Finding:
     """``SPLIT COUNT``, then ``each`` (of every class), a class, or nothing (in all)."""
     split, printed, *which = rest.split(" ")
@@ -99,20 +118,39 @@ def _counts(found: Mapping[str, int], which: list[str]) -> list[int]:
 
 
 # --- The audit ------------------------------------------------------------------------------------
-def decide_audit(quote: str, results: Results) -> Finding:
-    """What the audit found of clips as such: it holds, does not, or these clips cannot tell."""
-    rows = {row["quote"]: row for row in results.audit.get("claims_on_clips", ())}
-    if quote not in rows:
+def decide_audit(claim: Claim, results: Results) -> Finding:
+    """What the audit found of clips or classes: it holds, does not, or these clips cannot tell."""
+    row = _audited(claim, results.audit)
+    if row is None:
         return untested("not audited: `mvemotion audit STORE --out RESULTS/audit`, or notebook 01")
-    ours, verdict = rows[quote]["found"], rows[quote]["verdict"]
-    audited = results.audit["provenance"].get("store_checksum")
+    audited, verdict = results.audit["provenance"].get("store_checksum"), row["verdict"]
     reason = results.why_untested
     if audited != results.summary.get("store_checksum"):
         reason = "the audit is of other clips, or of another split"
     if not reason and verdict not in AUDITED:
-        reason = "the clips cannot tell"
-    found = UNTESTED if reason else AUDITED[verdict]
-    return Finding(ours, found, reason, AUDIT_FILE)
+        reason = "the clips cannot tell" if verdict == OPEN else "the audit did not measure it"
+    return Finding(row["found"], UNTESTED if reason else AUDITED[verdict], reason, AUDIT_FILE)
+
+
+def _audited(claim: Claim, audit: Mapping) -> dict | None:
+    """What an audit found (``found``) and its ``verdict``; None where it did not ask."""
+    _, *words = claim.rule.split(" ")
+    if not words:
+        rows = audit.get("claims_on_clips", ())
+        return next((row for row in rows if row["quote"] == claim.quote), None)
+    for row in audit.get("claims", ()):
+        if [row["emotion"], row["cue"], row["direction"]] == words:
+            return {"verdict": row["verdict"], "found": _class_text(row)}
+    return None
+
+
+def _class_text(row: Mapping) -> str:
+    """How a class differs from the others in a cue; empty where there are too few clips."""
+    numbers = [row.get(name) for name in ("auc", "low", "high", "p_holm")]
+    if None in numbers:
+        return ""
+    auc, low, high, p_value = numbers
+    return f"AUC {auc:.2f} [{low:.2f}, {high:.2f}] against other classes, p = {p_value:.2g}"
 
 
 # --- Comparisons ----------------------------------------------------------------------------------

@@ -3,13 +3,14 @@
 ``check NAME``                   checks of tier 0; ``*`` stands for anything
 ``parameters ID COUNT``          the census of tier 0
 ``score ID COLUMN PRINTED``      a network's test score
+``errors ID``                    a network errs where the authors' matrix of it does
 ``clips SPLIT COUNT [each|E]``   clips of a split in all, of each emotion, or of one
 ``above A > B; C > D``           each first network is more accurate than its second
 ``not-above``, ``any-above``     none is; at least one is
 ``mixed A > B; C > D``           some are more accurate and some less
 ``equal A = B``                  they do not differ
 ``confused``, ``hardest``, ``alike``, ``unlike``, ``shared``   see `mvemotion.claims.emotions`
-``audit``                        the audit of the clips, by its quote
+``audit [EMOTION CUE high|low]`` the audit of the clips: by its quote, or of a class
 ``unprinted``, ``unnamed-clip``  result files cannot decide it: see `UNDECIDED`
 """
 
@@ -26,12 +27,13 @@ from mvemotion.claims.our_numbers import (
     decide_check,
     decide_clips,
     decide_comparison,
+    decide_errors,
     decide_parameters,
     decide_score,
 )
 
 FROM_TIER_0 = {"check": decide_check, "parameters": decide_parameters}
-FROM_RESULTS = {"score": decide_score, "clips": decide_clips}
+FROM_RESULTS = {"score": decide_score, "errors": decide_errors, "clips": decide_clips}
 UNDECIDED = {
     "unprinted": "the paper prints no such row",
     "unnamed-clip": "the paper does not say which clip this is",
@@ -58,7 +60,7 @@ def decide(claim: Claim, evidence: Evidence) -> Finding:
     if evidence.results is None:
         return untested("no results folder was given")
     if rule == AUDIT:
-        return decide_audit(claim.quote, evidence.results)
+        return decide_audit(claim, evidence.results)
     if rule in FROM_RESULTS:
         return FROM_RESULTS[rule](rest, evidence.results)
     if rule in COMPARING:

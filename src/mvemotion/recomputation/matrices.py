@@ -57,15 +57,10 @@ def macro_f1(matrix: np.ndarray) -> float:
     return float((2 * matrix.diagonal() / (matrix.sum(0) + matrix.sum(1))).mean())
 
 
-def is_printed(one: PublishedConfusion) -> bool:
-    """Whether the checkpoint is the one of its row in the paper."""
-    return not one.checkpoint.endswith("best1")
-
-
 def _scores(one: PublishedConfusion) -> dict:
     hits, n = int(one.matrix.trace()), int(one.matrix.sum())
     low, high = accuracy_interval(hits, n)
-    row = printed_rows().loc[one.id] if is_printed(one) else {}
+    row = printed_rows().loc[one.id] if one.is_of_paper else {}
     return {
         "id": one.id,
         "checkpoint": one.checkpoint,

@@ -14,7 +14,7 @@ from mvemotion.published import (
     published_table,
 )
 from mvemotion.recomputation.check import Check, check, is_cut_or_rounded
-from mvemotion.recomputation.matrices import is_printed, macro_f1
+from mvemotion.recomputation.matrices import macro_f1
 from mvemotion.recomputation.printed import BEST, TEST_CLIPS, printed_rows
 from mvemotion.specs import EMOTIONS
 
@@ -77,7 +77,7 @@ def check_accuracies() -> Iterator[Check]:
 
 def check_outputs() -> Iterator[Check]:
     """The five rows of which the authors published the test output."""
-    for one in filter(is_printed, published_confusions()):
+    for one in (one for one in published_confusions() if one.is_of_paper):
         row = printed_rows().loc[one.id]
         yield from _check_output(one, row, f"Table {row['table']} row {row['row']}")
 
@@ -113,7 +113,7 @@ def _check_output(one: PublishedConfusion, row: pd.Series, place: str) -> Iterat
 def check_best_scores() -> Iterator[Check]:
     """The best row's scores as the abstract and the conclusions repeat them."""
     row = printed_rows().loc[BEST]
-    aucs = [one.auc for one in published_confusions() if one.id == BEST and is_printed(one)]
+    aucs = [one.auc for one in published_confusions() if one.id == BEST and one.is_of_paper]
     for place, scores in BEST_SCORES.items():
         for column, printed in scores.items():
             yield check(

@@ -170,6 +170,7 @@ def _figures(found: ResultsFolder) -> dict:
     return {
         "figures": [(one, [_picture(p, one.ours) for p in shown[one.number]]) for one in FIGURES],
         "others": [_picture(path) for path in others],
+        "errors": [row for name, row in found.ledger.iterrows() if name.startswith("confusion/")],
     }
 
 

@@ -1,6 +1,7 @@
 """Our results beside the paper's tables: as data (CSV) and for reading (HTML, Markdown)."""
 
 from mvemotion.reporting.class_outputs import compare_outputs
+from mvemotion.reporting.confusions import compare_confusions, errors_verdict
 from mvemotion.reporting.earlier_studies import compare_earlier, earlier_for_reading
 from mvemotion.reporting.intervals import intervals_over_runs
 from mvemotion.reporting.reading import coverage, readable, show_table, style_table, to_markdown
@@ -16,11 +17,13 @@ from mvemotion.reporting.tables import (
 
 __all__ = [
     "PAPER_CLIPS",
+    "compare_confusions",
     "compare_earlier",
     "compare_outputs",
     "compare_table",
     "coverage",
     "earlier_for_reading",
+    "errors_verdict",
     "intervals_over_runs",
     "networks_table",
     "parameter_total",

@@ -174,6 +174,15 @@ def check_table(table: int) -> int:
     return table
 
 
+def why_not_compared(support: dict | None, dataset: str) -> str:
+    """*untested* and why, unless scores on so many clips an emotion are on the paper's clips."""
+    if support is None:
+        return "untested: not run"
+    if support != PAPER_SUPPORT:
+        return f"untested: not the paper's {PAPER_CLIPS} test clips"
+    return "" if dataset == "paper" else f"untested: the profile's dataset is {dataset}"
+
+
 def _baseline_row(label: str, metrics: dict) -> dict:
     reason = metrics.get("left_out", "")
     runs = [] if reason else [metrics]
@@ -244,12 +253,9 @@ def _score_verdict(row: dict, support: dict | None, dataset: str) -> str:
     printed = row.get("Test Accuracy")
     if printed is None:
         return "not printed"
-    if support is None:
-        return "untested: not run"
-    if support != PAPER_SUPPORT:
-        return f"untested: not the paper's {PAPER_CLIPS} test clips"
-    if dataset != "paper":
-        return f"untested: the profile's dataset is {dataset}"
+    reason = why_not_compared(support, dataset)
+    if reason:
+        return reason
     return score_verdict(printed, row["accuracy"], (row["accuracy_low"], row["accuracy_high"]))
 
 
