@@ -168,6 +168,18 @@ def test_jobs_take_turns_at_the_gpus(tmp_path):
         assert third == first
 
 
+@pytest.mark.parametrize(
+    ("gpus", "jobs", "threads", "total"),
+    [([], None, 1, 8), (["0"], None, 4, 8), (["0", "1", "2"], None, 2, 8), (["0"], 2, 4, 8)],
+)
+def test_cores_are_left_for_what_needs_no_gpu(gpus, jobs, threads, total, monkeypatch):
+    monkeypatch.setattr(engine, "_gpus", lambda device: gpus)
+    monkeypatch.setattr(engine.os, "sched_getaffinity", lambda pid: set(range(8)))
+    machine = engine._machine("auto", jobs, None)
+    assert (machine["threads"], machine["cores"]) == (threads, total)
+    assert machine["gpu"] == bool(gpus)
+
+
 @pytest.mark.slow
 def test_a_training_that_is_killed_is_a_failure_with_its_signal(
     tmp_path, store, profile, monkeypatch

@@ -1,5 +1,6 @@
 """A whole replication over Snakemake: what fails stops nothing, what is done is not done twice."""
 
+import json
 import os
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from mvemotion.errors import ReplicationError
 from mvemotion.files import read_json
 from mvemotion.pipeline import engine
 from mvemotion.pipeline.places import JOURNAL
+from mvemotion.progress import DONE
 from small_replications import (
     NEEDS_NOTHING,
     SHOWS_TABLE_3,
@@ -84,3 +86,18 @@ def test_a_second_run_does_nothing_and_a_lost_table_is_made_again(
     engine.replicate(profile, **options)
     assert told(capsys.readouterr().out) == ["05_three"]
     assert (root / "tables" / "table_3.csv").exists()
+
+
+def test_trainings_take_turns_at_the_gpu_and_other_jobs_go_on_beside_them(tmp_path, monkeypatch):
+    teach(monkeypatch, small_notebooks(tmp_path), NEEDS_NOTHING, SHOWS_TABLE_3)
+    monkeypatch.setattr(engine, "_gpus", lambda device: ["0"])
+    profile = small_profile(tmp_path, rows=["music_a2", "music_a1"])
+    options = {"store": small_store(tmp_path).root, "device": "cpu", "jobs": 3}
+    root = engine.replicate(profile, results=give_tier_0(tmp_path / "r"), **options)
+    entries = [json.loads(line) for line in (root / JOURNAL).read_text().splitlines()]
+    at_work, seen = set(), []
+    for entry in entries:
+        (at_work.discard if entry["event"] == DONE else at_work.add)(entry["job"])
+        seen.append(sorted(at_work))
+    assert max(sum("seed-0" in job for job in jobs) for jobs in seen) == 1
+    assert max(map(len, seen)) > 1

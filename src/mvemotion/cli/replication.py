@@ -38,7 +38,9 @@ def _replicate(commands) -> None:
     parser.add_argument("--seed", type=int, default=0, help="the first one (0)")
     parser.add_argument("--seeds", type=positive, help="how many; 1, or 5 in tier 3")
     parser.add_argument(
-        "--jobs", type=positive, help="at a time; one a core, or one a GPU, if absent"
+        "--jobs",
+        type=positive,
+        help="at a time; if absent, one a core, or one a GPU and one beside",
     )
     parser.add_argument(
         "--only",

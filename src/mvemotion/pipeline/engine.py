@@ -55,8 +55,8 @@ def replicate(
     seeds : int
         How many: `seed` and those after it. The notebooks show the first; the tables average.
     jobs : int, optional
-        How many at a time; one a core, or one a GPU, if not given; with `engine_profile`, what
-        that says.
+        How many at a time; if not given, one a core, or one a GPU and one beside them that needs
+        none; with `engine_profile`, what that says.
     only : tuple of str
         Tables, figures or notebooks; see `mvemotion.course.find_lessons`. All if empty.
     engine_profile : Path, optional
@@ -113,16 +113,17 @@ def replicate(
 
 
 def _machine(device: str, jobs: int | None, engine_profile: Path | None) -> dict:
-    """What jobs may use: ``threads`` each, ``cores`` in all, ``gpus`` of this machine, or ``gpu``.
+    """What jobs may use: ``threads`` each, ``cores`` in all, and ``gpus`` of this machine.
 
-    ``gpu`` is how many a training asks a cluster for.
+    ``gpu`` is how many a training asks for, of this machine's or of a cluster's: notebooks and
+    baselines, which ask for none, go on beside it.
     """
     if engine_profile:
         return {"threads": 1, "cores": None, "gpus": [], "gpu": int(device == "cuda")}
     gpus, cores = _gpus(device), len(os.sched_getaffinity(0))
-    jobs = jobs or len(gpus) or cores
+    jobs = jobs or (len(gpus) + 1 if gpus else cores)
     threads = max(1, cores // jobs)
-    return {"threads": threads, "cores": jobs * threads, "gpus": gpus, "gpu": 0}
+    return {"threads": threads, "cores": jobs * threads, "gpus": gpus, "gpu": int(bool(gpus))}
 
 
 def _gpus(device: str) -> list[str]:
@@ -148,7 +149,8 @@ def _command(root: Path, plan: dict, jobs: int | None, engine_profile: Path | No
     command += ["--keep-going", "--rerun-incomplete", "--rerun-triggers", "mtime", "params"]
     command += ["--scheduler", "greedy", "--nocolor"]
     if not engine_profile:
-        return [*command, "--cores", str(plan["cores"])]
+        gpus = ["--resources", f"gpu={len(plan['gpus'])}"] if plan["gpus"] else []
+        return [*command, "--cores", str(plan["cores"]), *gpus]
     command += ["--workflow-profile", str(engine_profile.resolve())]
     return [*command, *(["--jobs", str(jobs)] if jobs else [])]
 
