@@ -50,6 +50,13 @@ def test_the_largest_of_two_faces_is_taken():
     assert overlap(find_largest_face(luma, DETECTORS["quick"]), large) > 0.5
 
 
+def test_what_is_small_for_its_picture_is_no_face():
+    small = (60, 20, 30)
+    wide, tall = picture_with_faces(small), picture_with_faces(small, height=320)
+    assert overlap(find_largest_face(wide, DETECTORS["quick"]), small) > 0.5
+    assert find_largest_face(tall, DETECTORS["quick"]) is None  # 15 % of 320 are 48 pixels
+
+
 @pytest.mark.parametrize("detector", DETECTORS.values(), ids=DETECTORS)
 def test_a_plain_picture_has_no_face(detector):
     assert find_largest_face(picture_with_faces(), detector) is None
