@@ -1,7 +1,7 @@
 """How quick the networks are: against Keras, a plain port and this machine's matrix product.
 
     .venv/bin/python benchmarks/networks.py                  # on a CPU
-    .venv/bin/python benchmarks/networks.py --device cuda    # on a GPU; PyTorch alone is needed
+    .venv/bin/python benchmarks/networks.py --device cuda    # on a GPU; Keras plays no part
 
 On a CPU every network is measured at batches of 1 and 4, forward and in training, each in a process
 of its own with one thread. Ours, Keras' (`--keras-python`, see README.md) and the plain port take
