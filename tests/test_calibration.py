@@ -103,6 +103,7 @@ def test_the_diagram_shows_every_bin_with_its_clips():
     table = reliability(softmax(logits, axis=1), targets)
     ax = plot_reliability(table, ax=Figure().subplots())
     assert [text.get_text() for text in ax.texts] == [str(n) for n in table["n"]]
+    assert not any(line.get_clip_on() for line in ax.lines[1:2])  # a marker at 1 is whole
     empty = plot_reliability(pd.DataFrame(), ax=Figure().subplots())
     assert [text.get_text() for text in empty.texts] == ["no clip"]
 

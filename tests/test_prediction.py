@@ -2,11 +2,17 @@
 
 import hashlib
 import json
+import os
+import warnings
 from dataclasses import replace
+from itertools import combinations
 
+import matplotlib
 import numpy as np
 import pytest
 import torch
+from matplotlib.offsetbox import AnnotationBbox
+from PIL import Image
 
 from media_files import Movie, face_picture, write_movie
 from mvemotion.cli import main
@@ -14,6 +20,7 @@ from mvemotion.data.prepare import prepare
 from mvemotion.data.store import Store
 from mvemotion.errors import ClipError, DataError, InputError
 from mvemotion.evaluation import predict_probabilities
+from mvemotion.figures import set_style
 from mvemotion.files import read_json
 from mvemotion.networks import create_network
 from mvemotion.paths import shipped_weights
@@ -186,12 +193,48 @@ def test_the_command_writes_what_was_asked_for_and_goes_on_after_a_bad_file(tmp_
     assert names == {"My clip (1).timeline.csv", "My clip (1).timeline.srt"}
 
 
+def test_a_name_that_looks_like_mathematics_or_is_no_text_does_not_end_a_batch(tmp_path, capsys):
+    names = [rb"a$\foo$.mp4", b"caf\xe9.mp4", b"plain.mp4"]
+    folder = os.fsencode(tmp_path)
+    videos = [os.fsdecode(os.path.join(folder, name)) for name in names]
+    for video in videos:
+        write_movie(tmp_path / "short.mp4", Movie(seconds=0.8)).rename(video)
+    weights = save_weights(tmp_path / "weights.safetensors", trained("music_a2"))
+    options = ["--weights", str(weights), "--out", str(tmp_path / "out"), "--device", "cpu"]
+    assert main(["predict", *videos, *options]) == 0
+    assert len(list((tmp_path / "out").glob("*.timeline.png"))) == 3
+
+
 def test_two_videos_of_one_name_are_refused_before_any_work(tmp_path, capsys):
     weights = save_weights(tmp_path / "weights.safetensors", trained("music_a2"))
     assert main(["predict", "a/x.mp4", "b/x.mp4", "--weights", str(weights)]) == 2
     printed = capsys.readouterr().err
-    assert "2 videos would write x.timeline.*" in printed
+    assert "2 videos would write x.mp4.timeline.*; give the folder above them" in printed
     assert "an --out for each" in printed
+
+
+def test_a_folder_is_predicted_with_all_below_it_and_mirrored(tmp_path):
+    raw = tmp_path / "raw"
+    movie = write_movie(raw / "a.mp4", Movie(seconds=0.8))
+    for name in ("a.mkv", "deep/er/a.mp4", ".hidden/b.mp4", "._a.mp4"):
+        (raw / name).parent.mkdir(parents=True, exist_ok=True)
+        (raw / name).write_bytes(movie.read_bytes())
+    (raw / "words.txt").write_text("no recording")
+    weights = save_weights(tmp_path / "weights.safetensors", trained("music_a2"))
+    options = ["--weights", str(weights), "--out", str(tmp_path / "out"), "--device", "cpu"]
+    assert main(["predict", str(raw), *options, "--formats", "srt"]) == 0
+    written = {p.relative_to(tmp_path / "out").as_posix() for p in tmp_path.glob("out/**/*.srt")}
+    assert written == {"a.mp4.timeline.srt", "a.mkv.timeline.srt", "deep/er/a.timeline.srt"}
+
+
+def test_a_folder_without_a_recording_is_refused(tmp_path, capsys):
+    assert main(["predict", str(tmp_path), "--weights", "nothing"]) == 2
+    assert "no recording in or below this folder" in capsys.readouterr().err
+
+
+def test_a_hop_that_is_none_is_refused_before_any_work(tmp_path, capsys):
+    assert main(["predict", "x.mp4", "--weights", "nothing", "--hop", "inf"]) == 2
+    assert "hop of inf s: must be finite" in capsys.readouterr().err
 
 
 def test_a_folder_that_cannot_be_made_is_refused_before_any_work(tmp_path, capsys):
@@ -210,9 +253,9 @@ def test_windows_cover_the_recording_to_its_end(duration_s, expected):
     assert window_starts(duration_s, 30.0, 15.0, tail_s=0.25) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("hop_s", [0, -5, 0.0001, float("nan")])
-def test_a_hop_has_a_least_length(hop_s):
-    with pytest.raises(InputError, match=rf"hop of {hop_s:g} s: must be 0.1 or more"):
+@pytest.mark.parametrize("hop_s", [0, -5, 0.0001, float("nan"), float("inf")])
+def test_a_hop_has_a_least_length_and_an_end(hop_s):
+    with pytest.raises(InputError, match=rf"hop of {hop_s:g} s: must be finite, and 0.1 or more"):
         window_starts(60.0, 30.0, hop_s, tail_s=0.25)
 
 
@@ -283,9 +326,88 @@ def test_the_plot_draws_each_emotion_at_the_middles_of_windows(timeline):
     ax = timeline.plot(reading="sigmoid")
     lines = {line.get_label(): line for line in ax.get_lines()}
     assert list(lines) == list(EMOTIONS)
-    assert lines["Fear"].get_xdata().tolist() == [15.0, 30.0, 45.0]
-    np.testing.assert_allclose(lines["Fear"].get_ydata(), 100 * timeline.read("sigmoid")[:, 1])
+    fear = lines["Fear"]
+    marked = fear.get_markevery()
+    assert fear.get_xdata()[marked].tolist() == [15.0, 30.0, 45.0]
+    np.testing.assert_allclose(fear.get_ydata()[marked], 100 * timeline.read("sigmoid")[:, 1])
     assert len(ax.artists) == 3
+
+
+def test_curves_are_flat_before_the_first_point_and_after_the_last(timeline):
+    alone = cut(timeline, 1)
+    line = alone.plot().get_lines()[0]
+    assert line.get_xdata().tolist() == [0.0, 15.0, 60.0]
+    np.testing.assert_allclose(line.get_ydata(), 70.0)
+
+
+def test_a_plot_without_any_answer_says_so_and_why(timeline):
+    ax = replace(timeline, logits=np.full((3, 6), np.nan), notes=("no sound",) * 3).plot()
+    assert [text.get_text() for text in ax.texts if "answer" in text.get_text()] == [
+        "No window has an answer: no sound"
+    ]
+
+
+def test_a_softmax_plot_says_below_what_an_answer_is_uncertain(timeline):
+    softmax, sigmoid = timeline.plot(), timeline.plot(reading="sigmoid")
+    (line,) = [line for line in softmax.get_lines() if line.get_label() == "_threshold"]
+    assert set(line.get_ydata()) == {50.0}
+    assert "uncertain: below 50 %" in softmax.get_title()
+    assert "uncertain" not in sigmoid.get_title()
+    assert len(sigmoid.get_lines()) == len(EMOTIONS)
+
+
+def cut(timeline: Timeline, count: int) -> Timeline:
+    """Its first windows alone."""
+    parts = {name: getattr(timeline, name)[:count] for name in ("starts_s", "logits", "notes")}
+    return replace(timeline, thumbnails=timeline.thumbnails[:count], **parts)
+
+
+def long(timeline: Timeline, picture: tuple[int, int], count: int = 40) -> Timeline:
+    """Many windows close to each other, and one at the end, with pictures of a size."""
+    starts = np.array([*np.arange(count - 1) * 5.0, count * 5.0 - 9])
+    rows = {"logits": np.zeros((count, 6)), "notes": ("",) * count, "starts_s": starts}
+    thumbnails = (np.zeros((*picture, 3), np.uint8),) * count
+    return replace(timeline, thumbnails=thumbnails, duration_s=starts[-1] + 30, **rows)
+
+
+@pytest.mark.parametrize("picture", [(90, 160), (284, 160), (160, 160), (40, 160)])
+@pytest.mark.parametrize(("count", "least"), [(2, 1), (40, 8)])
+@pytest.mark.parametrize("reading", ["softmax", "sigmoid"])
+def test_thumbnails_hide_neither_each_other_nor_any_word(timeline, picture, count, least, reading):
+    ax = long(timeline, picture, count).plot(reading=reading)
+    ax.figure.draw_without_rendering()
+    boxes = [art.get_window_extent() for art in ax.artists if isinstance(art, AnnotationBbox)]
+    assert len(boxes) >= least
+    words = [ax.xaxis.label, *(tick.label1 for tick in ax.xaxis.get_major_ticks())]
+    words += [tick.label1 for tick in ax.yaxis.get_major_ticks()]
+    pairs = [*combinations(boxes, 2), *((a, w.get_window_extent()) for a in boxes for w in words)]
+    assert not any(one.overlaps(other) for one, other in pairs)
+
+
+def test_pictures_look_alike_whatever_was_drawn_before(timeline, tmp_path):
+    def pixels(name: str) -> np.ndarray:
+        return np.asarray(Image.open(timeline.save(tmp_path / name)))
+
+    before = pixels("before.png")
+    with matplotlib.rc_context({"axes.facecolor": "red", "savefig.dpi": 40}):
+        np.testing.assert_array_equal(pixels("other.png"), before)
+    with matplotlib.rc_context():
+        set_style()
+        np.testing.assert_array_equal(pixels("after.png"), before)
+    settings = dict(matplotlib.rcParams)
+    timeline.save(tmp_path / "last.png")
+    assert dict(matplotlib.rcParams) == settings
+
+
+@pytest.mark.parametrize("name", [r"a$\foo$.mp4", r"cost $5 and $\x.mp4", "音楽.mp4", "x" * 200])
+def test_any_name_of_a_file_stands_in_the_title_as_it_is(timeline, tmp_path, name):
+    named = replace(timeline, source=name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        path = named.save(tmp_path / "named.png")
+    shown = named.plot().get_title().partition(": ")[0]
+    assert shown == name if len(name) < 50 else len(shown) == 44
+    assert shown in Image.open(path).text["Title"]
 
 
 def boxed(index: int, height: int, width: int) -> np.ndarray:

@@ -186,7 +186,7 @@ class Predictor:
                 on_window(len(answers), len(starts))
         logits, notes, thumbnails = zip(*answers, strict=True)
         return Timeline(
-            source=Path(path).name,
+            source=Path(path).name.encode(errors="replace").decode(),  # names need not be UTF-8
             network=self.trained.network_id,
             duration_s=recording.duration_s,
             window_s=window_s,

@@ -11,7 +11,7 @@ from mvemotion.calibration import calibration_scores, fit_temperature, reliabili
 from mvemotion.data.store import Store
 from mvemotion.errors import DataError
 from mvemotion.evaluation import LOGITS, evaluate
-from mvemotion.figures import plot_reliability, save_figure
+from mvemotion.figures import house_style, plot_reliability, save_figure
 from mvemotion.files import read_json, write_json
 from mvemotion.provenance import provenance
 from mvemotion.specs import EMOTIONS
@@ -112,11 +112,12 @@ def _change(logits, targets, temperature: float) -> dict:
 
 def _draw(answers: tuple, temperature: float, path: Path, split: str) -> None:
     logits, targets = answers
-    figure = Figure(figsize=(9, 4), layout="constrained")
     titles = (f"{split}, as trained", f"{split}, at temperature {temperature:.2f}")
-    for ax, title, scale in zip(figure.subplots(1, 2), titles, (1.0, temperature), strict=True):
-        table = reliability(softmax(logits / scale, axis=1), targets)
-        plot_reliability(table, ax=ax, title=title)
+    with house_style():
+        figure = Figure(figsize=(9, 4), layout="constrained")
+        for ax, title, scale in zip(figure.subplots(1, 2), titles, (1.0, temperature), strict=True):
+            table = reliability(softmax(logits / scale, axis=1), targets)
+            plot_reliability(table, ax=ax, title=title)
     save_figure(figure, path, title="Reliability before and after temperature scaling")
 
 

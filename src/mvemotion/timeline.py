@@ -1,6 +1,7 @@
 """Emotion over time: what a network said of each window of a recording (Figure 7)."""
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,11 +10,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from scipy.special import expit, softmax
 
 from mvemotion.errors import InputError
-from mvemotion.figures import EMOTION_COLOURS, LINES, save_figure
+from mvemotion.figures import (
+    add_thumbnails,
+    house_style,
+    mark_threshold,
+    plot_curves,
+    save_figure,
+)
+from mvemotion.figures.style import say, short_name
 from mvemotion.files import read_json, write_json, write_table, write_text
 from mvemotion.paths import shipped_weights
 from mvemotion.provenance import provenance
@@ -24,7 +31,7 @@ READINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "sigmoid": expit,  # each emotion by itself: Section 5.3 and Figure 7
 }
 SUFFIXES = (".json", ".csv", ".srt", ".png")
-MOST_THUMBNAILS = 12
+LONGEST_NAME = 44  # letters of a file's name in a title
 LEAST_HOP_S = 0.1  # pictures change no faster, and windows would be without number
 CAUTION = (
     "Not for real use: these weights learned from synthetic clips only; on real videos their "
@@ -121,19 +128,22 @@ class Timeline:
         return frame.assign(note=self.notes)
 
     def to_dict(self) -> dict:
-        """All but the thumbnails, as a JSON-ready dict."""
+        """All but the thumbnails, with the caution that they need, as a JSON-ready dict."""
         rows = json.loads(self.to_frame().to_json(orient="records", double_precision=8))
         facts = {
             name: getattr(self, name)
             for name in (
                 *("source", "network", "weights_sha256", "duration_s", "window_s"),
-                *("abstain_below", "temperature"),
+                *("abstain_below", "temperature", "caution"),
             )
         }
         return facts | {"emotions": list(EMOTIONS), "windows": rows}
 
     def to_srt(self) -> str:
-        """Subtitles: each answer from halfway since the last one until halfway to the next."""
+        """Subtitles: each answer from halfway since the last one until halfway to the next.
+
+        The first one begins with the caution, if these answers need one.
+        """
         middles = (self.times_s[1:] + self.times_s[:-1]) / 2
         bounds = np.concatenate([[0.0], middles, [self.duration_s]])
         cues = []
@@ -141,6 +151,7 @@ class Timeline:
             words = f"{EMOTIONS[row.argmax()]} {row.max():.0%}" if emotion else self.notes[index]
             if emotion in ("", "uncertain"):
                 words = f"{emotion} ({words})".strip()
+            words = f"{self.caution}\n{words}" if self.caution and not index else words
             span = f"{_clock(bounds[index])} --> {_clock(bounds[index + 1])}"
             cues.append(f"{index + 1}\n{span}\n{words}\n")
         return "\n".join(cues)
@@ -148,24 +159,32 @@ class Timeline:
     @property
     def caution(self) -> str:
         """What to say of the weights wherever their answers are shown; empty unless shipped."""
-        try:
-            card = shipped_weights().with_suffix(".json")
-        except InputError:
-            return ""
-        return CAUTION if self.weights_sha256 == read_json(card)["sha256"] else ""
+        return CAUTION if is_shipped(self.weights_sha256) else ""
+
+    @property
+    def conditions(self) -> str:
+        """What "uncertain" means, and the temperature, in words; empty where neither is set."""
+        unsure = f"uncertain: below {100 * self.abstain_below:g} %" if self.abstain_below else ""
+        heated = f"read at temperature {self.temperature:.2f}" if self.temperature != 1 else ""
+        return "; ".join(filter(None, (unsure, heated)))
 
     def plot(self, *, reading: str = "softmax", ax: Axes | None = None) -> Axes:
         """One curve per emotion over time, thumbnails below; see `plot_timeline`.
 
-        Without `ax` the picture is the Axes' ``figure``: in a notebook, end the cell with
-        ``timeline.plot().figure``.
+        Without `ax` the picture is the Axes' ``figure``, in the look of all figures: in a
+        notebook, end the cell with ``timeline.plot().figure``.
         """
-        if ax is None:
+        if ax is not None:
+            return plot_timeline(self, ax=ax, reading=reading)
+        with house_style():
             ax = Figure(figsize=(10, 4.2), layout="constrained").subplots()
-        return plot_timeline(self, ax=ax, reading=reading)
+            return plot_timeline(self, ax=ax, reading=reading)
 
     def save(self, path: Path, *, reading: str = "softmax") -> Path:
         """Write as ``.json``, ``.csv``, ``.srt`` (subtitles) or ``.png`` (the plot), by the name.
+
+        The table has three columns more than `to_frame`, so that the file stands alone:
+        ``abstain_below``, ``temperature`` and ``caution``.
 
         Parameters
         ----------
@@ -182,64 +201,68 @@ class Timeline:
         if path.suffix == ".json":
             write_json(path, self.to_dict() | {"provenance": provenance()})
         elif path.suffix == ".csv":
-            write_table(path, self.to_frame())
+            facts = ("abstain_below", "temperature", "caution")
+            write_table(path, self.to_frame().assign(**{f: getattr(self, f) for f in facts}))
         elif path.suffix == ".srt":
             write_text(path, self.to_srt())
         elif path.suffix == ".png":
-            title = f"Emotion over time: {self.source}, {self.network} (Figure 7)"
-            axes = self.plot(reading=reading)
-            if self.caution:
-                axes.figure.supxlabel(self.caution, fontsize="small", color="0.35")
-            save_figure(axes.figure, path, title=title)
+            self._save_plot(path, reading)
         else:
             raise InputError(f"{path}: the name must end in {', '.join(SUFFIXES)}")
         return path
 
+    def _save_plot(self, path: Path, reading: str) -> None:
+        figure = self.plot(reading=reading).figure
+        if self.caution:
+            with house_style():
+                figure.supxlabel(self.caution, fontsize="small", color="0.35")
+        title = f"Emotion over time (Figure 7): {_title(self, reading)}".replace("\n", "; ")
+        save_figure(figure, path, title=title)
 
-def plot_timeline(timeline: Timeline, *, ax: Axes, reading: str = "softmax") -> Axes:
+
+def is_shipped(weights_sha256: str) -> bool:
+    """Whether weights are those that come with the package, wherever the file lies."""
+    try:
+        card = shipped_weights().with_suffix(".json")
+    except InputError:
+        return False
+    return weights_sha256 == read_json(card)["sha256"]
+
+
+def plot_timeline(
+    timeline: Timeline, *, ax: Axes, reading: str = "softmax", is_narrow: bool = False
+) -> Axes:
     """One curve per emotion, in per cent, at the middle of each window (Figure 7).
 
-    The legend names the emotions from the highest on average to the lowest.
+    The legend names the emotions from the highest on average to the lowest; below the axis are as
+    many thumbnails as there is room for.
 
     Parameters
     ----------
     timeline : Timeline
     reading : str
         ``"softmax"``, or the paper's ``"sigmoid"``.
+    is_narrow : bool
+        For a phone: no title, and the legend above.
     """
-    values = 100 * timeline.read(reading)
-    for index, emotion in enumerate(EMOTIONS):
-        style = {"color": EMOTION_COLOURS[emotion], "ls": LINES[index % len(LINES)]}
-        ax.plot(timeline.times_s, values[:, index], marker="o", ms=3, label=emotion, **style)
-    ax.set(
-        xlim=(0, max(timeline.duration_s, timeline.window_s)),
-        ylim=(0, 100),
-        ylabel=f"{reading.capitalize()} output (%)",
-        title=f"{timeline.source}: {timeline.network}, {timeline.window_s:g} s a point",
-    )
-    ax.set_xlabel("Time (s)", labelpad=62 if len(timeline.thumbnails) else 4)
-    order = np.argsort(-np.nansum(values, axis=0), kind="stable")
-    curves = [ax.lines[index] for index in order]
-    ax.legend(handles=curves, loc="upper left", bbox_to_anchor=(1, 1))
-    _draw_thumbnails(ax, timeline)
-    return ax
+    end_s = max(timeline.duration_s, timeline.window_s)
+    options = {"ax": ax, "end_s": end_s, "is_narrow": is_narrow}
+    plot_curves(100 * timeline.read(reading), timeline.times_s, **options)
+    ax.set_ylabel(f"{reading.capitalize()} output (%)")
+    if not is_narrow:
+        ax.set_title(_title(timeline, reading), parse_math=False)  # names may hold dollars
+    if timeline.abstain_below and reading == "softmax":
+        mark_threshold(100 * timeline.abstain_below, ax=ax)
+    if not any(timeline.emotions):
+        reasons = ", ".join(filter(None, dict.fromkeys(timeline.notes)))
+        say(ax, f"No window has an answer: {reasons}")
+    return add_thumbnails(timeline.thumbnails, timeline.times_s, ax=ax)
 
 
-def _draw_thumbnails(ax: Axes, timeline: Timeline) -> None:
-    """Pictures in a row under the axis, each under its moment; not more than there is room for."""
-    there = [i for i, picture in enumerate(timeline.thumbnails) if picture.size]
-    chosen = np.linspace(0, len(there) - 1, min(len(there), MOST_THUMBNAILS)).round().astype(int)
-    for index in dict.fromkeys(np.array(there, int)[chosen].tolist()):
-        picture = timeline.thumbnails[index]
-        image = OffsetImage(picture, zoom=50 / picture.shape[1])
-        place = (timeline.times_s[index], 0)
-        frame = {
-            "xycoords": ax.get_xaxis_transform(),
-            "boxcoords": "offset points",
-            "frameon": False,
-        }
-        box = AnnotationBbox(image, place, xybox=(0, -46), annotation_clip=False, **frame)
-        ax.add_artist(box)
+def _title(timeline: Timeline, reading: str) -> str:
+    name = short_name(timeline.source, LONGEST_NAME)
+    first = f"{name}: {timeline.network}, {timeline.window_s:g} s a point"
+    return "\n".join(filter(None, (first, timeline.conditions if reading == "softmax" else "")))
 
 
 def _clock(time_s: float) -> str:
@@ -267,15 +290,28 @@ def window_starts(duration_s: float, window_s: float, hop_s: float, *, tail_s: f
     Raises
     ------
     InputError
-        If the hop is below `LEAST_HOP_S`.
+        If the hop is none; see `check_hop`.
 
     Examples
     --------
     >>> window_starts(72.0, 30.0, 15.0, tail_s=0.25)
     [0.0, 15.0, 30.0, 42.0]
     """
-    if not hop_s >= LEAST_HOP_S:
-        raise InputError(f"hop of {hop_s:g} s: must be {LEAST_HOP_S:g} or more; the default is 5")
+    check_hop(hop_s)
     last_s = max(duration_s - window_s, 0.0)
     starts = [index * hop_s for index in range(int(last_s // hop_s) + 1)]
     return [*starts, last_s] if last_s - starts[-1] > tail_s else starts
+
+
+def check_hop(hop_s: float) -> None:
+    """Refuse a hop that gives windows without number, or none.
+
+    Raises
+    ------
+    InputError
+        If it is not finite, or below `LEAST_HOP_S`.
+    """
+    if not LEAST_HOP_S <= hop_s < math.inf:
+        raise InputError(
+            f"hop of {hop_s:g} s: must be finite, and {LEAST_HOP_S:g} or more; the default is 5"
+        )

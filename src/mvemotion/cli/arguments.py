@@ -18,7 +18,28 @@ def command(commands, run: Callable, help_text: str) -> argparse.ArgumentParser:
 
 def add_device(parser: argparse.ArgumentParser) -> None:
     """``--device``."""
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="what computes; auto: a GPU if there is one",
+    )
+
+
+def add_confidence(parser: argparse.ArgumentParser) -> None:
+    """``--calibrated`` and ``--abstain``: how sure a network is, and has to be."""
+    parser.add_argument(
+        "--calibrated",
+        action="store_true",
+        help="probabilities at the temperature that `evaluate --calibrate` found",
+    )
+    parser.add_argument(
+        "--abstain",
+        type=float,
+        default=0.0,
+        help="below this probability (0 to 1), say uncertain; networks tend to be too sure, so "
+        "use it with --calibrated",
+    )
 
 
 def add_splits(parser: argparse.ArgumentParser, *, default: str) -> None:

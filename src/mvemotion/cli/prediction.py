@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from mvemotion.cli.arguments import add_device, command, positive
+from mvemotion.cli.arguments import add_confidence, add_device, command, positive
 
 FORMATS = ("json", "csv", "srt", "png")
 
@@ -12,7 +12,9 @@ FORMATS = ("json", "csv", "srt", "png")
 def add_commands(commands) -> None:
     """Add the command that runs a trained network on anyone's videos."""
     parser = command(commands, run_predict, "emotion over time in videos of any length (Figure 7)")
-    parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO")
+    parser.add_argument(
+        "videos", type=Path, nargs="+", metavar="VIDEO", help="a file, or a folder of them"
+    )
     parser.add_argument(
         "--weights",
         type=Path,
@@ -20,7 +22,9 @@ def add_commands(commands) -> None:
         help="a run's folder, or a .safetensors file; those of the package, which are not for real "
         "use, if not given",
     )
-    parser.add_argument("--out", type=Path, default=Path(), help="folder for the results")
+    parser.add_argument(
+        "--out", type=Path, default=Path(), help="folder for the results; a folder's are as in it"
+    )
     parser.add_argument(
         "--formats", nargs="+", choices=FORMATS, default=["json", "png"], help="what to write"
     )
@@ -29,18 +33,11 @@ def add_commands(commands) -> None:
         "--reading", choices=("softmax", "sigmoid"), default="softmax", help="of the picture"
     )
     parser.add_argument(
-        "--abstain", type=float, default=0.0, help="below this probability (0 to 1), say uncertain"
-    )
-    parser.add_argument(
         "--explain",
         action="store_true",
         help="also write a page on why: which modality, and where in it (takes longer)",
     )
-    parser.add_argument(
-        "--calibrated",
-        action="store_true",
-        help="probabilities at the temperature that `evaluate --calibrate` found",
-    )
+    add_confidence(parser)
     parser.add_argument("--faces", help="as in mvemotion prepare; as for training, if absent")
     parser.add_argument("--detector", choices=("quick", "plain"), help="ditto")
     parser.add_argument("--batch-size", type=positive, default=4, help="windows at a time")
@@ -49,17 +46,33 @@ def add_commands(commands) -> None:
 
 def run_predict(options: argparse.Namespace) -> int:
     """``mvemotion predict``: every file that can be read, then exit 3 if one could not."""
+    from mvemotion.cli.recordings import find_recordings, name_outputs
     from mvemotion.errors import ClipError, DataError
+    from mvemotion.timeline import check_hop
+
+    check_hop(options.hop)
+    outputs = name_outputs(find_recordings(options.videos), options.out)
+    _make_folder(options.out)
+    predictor = _predictor(options)
+    failures = 0
+    for video, output in outputs.items():
+        try:
+            _predict(video, output, predictor, options)
+        except ClipError as error:
+            _say(f"{video}: {error}", file=sys.stderr)
+            failures += 1
+    return DataError.exit_code if failures else 0
+
+
+def _predictor(options: argparse.Namespace):
     from mvemotion.paths import shipped_weights
     from mvemotion.prediction import SHIPPED_NOTICE, Predictor
     from mvemotion.temperature import read_temperature
 
-    outputs = _outputs(options)
-    _make_folder(options.out)
     if options.weights is None:
         print(f"mvemotion predict: {SHIPPED_NOTICE}", file=sys.stderr)
     weights = options.weights or shipped_weights()
-    predictor = Predictor(
+    return Predictor(
         weights,
         device=options.device,
         batch_size=options.batch_size,
@@ -68,44 +81,23 @@ def run_predict(options: argparse.Namespace) -> int:
         abstain_below=options.abstain,
         temperature=read_temperature(weights) if options.calibrated else 1.0,
     )
-    failures = 0
-    for video, output in outputs.items():
-        try:
-            timeline = predictor.predict(video, hop_s=options.hop, progress=True)
-        except ClipError as error:
-            print(f"{video}: {error}", file=sys.stderr)
-            failures += 1
-            continue
-        print(f"{video}: {', '.join(_shares(timeline))}")
-        for suffix in options.formats:
-            path = output.with_name(f"{output.name}.{suffix}")
-            print(f"{video}: {timeline.save(path, reading=options.reading)}")
-        if options.explain:
-            _explain(video, predictor, timeline, output.with_suffix(".explanation"))
-    return DataError.exit_code if failures else 0
+
+
+def _predict(video: Path, output: Path, predictor, options: argparse.Namespace) -> None:
+    timeline = predictor.predict(video, hop_s=options.hop, progress=True)
+    _say(f"{video}: {', '.join(_shares(timeline))}")
+    for suffix in options.formats:
+        path = output.with_name(f"{output.name}.{suffix}")
+        _say(f"{video}: {timeline.save(path, reading=options.reading)}")
+    if options.explain:
+        _explain(video, predictor, timeline, output.with_suffix(".explanation"))
 
 
 def _explain(video: Path, predictor, timeline, folder: Path) -> None:
     from mvemotion.explanation import explain_recording, write_page
 
     found = explain_recording(video, predictor, timeline, progress=True)
-    print(f"{video}: {write_page(found, folder)}")
-
-
-def _outputs(options: argparse.Namespace) -> dict[Path, Path]:
-    """Where the results of each video go; two of one name would overwrite each other."""
-    from collections import Counter
-
-    from mvemotion.errors import InputError
-
-    outputs = {video: options.out / f"{video.stem}.timeline" for video in options.videos}
-    output, count = Counter(outputs.values()).most_common(1)[0]
-    if count > 1:
-        raise InputError(
-            f"{count} videos would write {output}.*; predict them one by one, with an "
-            "--out for each"
-        )
-    return outputs
+    _say(f"{video}: {write_page(found, folder)}")
 
 
 def _make_folder(out: Path) -> None:
@@ -118,6 +110,11 @@ def _make_folder(out: Path) -> None:
         raise InputError(
             f"--out {out}: {error.strerror}; a folder that can be written is needed; name another"
         ) from error
+
+
+def _say(words: str, **options) -> None:
+    """Print; a file's name need not be text, and must not end a batch."""
+    print(words.encode(errors="replace").decode(), **options)
 
 
 def _shares(timeline) -> list[str]:

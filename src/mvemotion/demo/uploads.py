@@ -10,6 +10,7 @@ import av
 
 from mvemotion.demo.jobs import in_words
 from mvemotion.errors import ClipError
+from mvemotion.figures.style import short_name
 from mvemotion.prediction import Predictor
 
 MB = 1_000_000
@@ -144,10 +145,7 @@ def shown_name(name: str) -> str:
     'recording'
     """
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    visible = "".join(letter for letter in last if letter.isprintable()).strip()
-    if len(visible) > LONGEST_NAME:
-        half = LONGEST_NAME // 2
-        visible = f"{visible[:half]}…{visible[-half + 1 :]}"
+    visible = short_name(last, LONGEST_NAME)
     return visible if visible.strip(". ") else "recording"
 
 

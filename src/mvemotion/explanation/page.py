@@ -1,6 +1,5 @@
 """An explained recording as one page for screen, phone and paper."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +8,15 @@ from matplotlib.figure import Figure
 from mvemotion.explanation import words
 from mvemotion.explanation.recordings import MOST, RecordingExplanation
 from mvemotion.explanation.windows import WindowExplanation
-from mvemotion.figures import EMOTION_COLOURS, save_figure, set_style
+from mvemotion.figures import EMOTION_COLOURS, house_style, save_figure
 from mvemotion.files import write_bytes, write_json
 from mvemotion.pages import Image, fill_page, show_picture
 from mvemotion.provenance import provenance
 from mvemotion.specs import EMOTIONS
-from mvemotion.timeline import Timeline
+from mvemotion.timeline import Timeline, plot_timeline
 
 TEMPLATE = Path(__file__).parent / "templates" / "explanation.html.jinja"
 SIZES = {"wide": (10.0, 4.2), "narrow": (5.0, 4.6)}  # inches of the timeline, on a page and a phone
-NARROW_THUMBNAILS = 5
-NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
 
 
 def write_page(found: RecordingExplanation, folder: Path) -> Path:
@@ -36,7 +33,6 @@ def write_page(found: RecordingExplanation, folder: Path) -> Path:
     Path
         Of the page.
     """
-    set_style()
     folder, facts = Path(folder), provenance()
     write_json(folder / "explanation.json", _numbers(found) | {"provenance": facts})
     timeline = found.timeline
@@ -95,25 +91,13 @@ def _curves(timeline: Timeline, folder: Path) -> dict[str, Image]:
     told = words.curves(_stretches(timeline))
     images = {}
     for name, size in SIZES.items():
-        figure = Figure(figsize=size, layout="constrained")
-        ax = figure.subplots()
-        _thinned(timeline, name).plot(ax=ax)
-        if name == "narrow":
-            ax.set_title("")
-            ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
+        with house_style():
+            figure = Figure(figsize=size, layout="constrained")
+            plot_timeline(timeline, ax=figure.subplots(), is_narrow=name == "narrow")
         path = folder / "figures" / f"timeline-{name}.png"
         save_figure(figure, path, title=caption)
         images[name] = show_picture(folder, path, alt=told, caption=caption)
     return images
-
-
-def _thinned(timeline: Timeline, name: str) -> Timeline:
-    """With as many thumbnails as there is room for."""
-    if name == "wide" or not timeline.thumbnails:
-        return timeline
-    kept = np.linspace(0, len(timeline.thumbnails) - 1, NARROW_THUMBNAILS).round().astype(int)
-    thumbnails = [p if i in kept else NO_PICTURE for i, p in enumerate(timeline.thumbnails)]
-    return replace(timeline, thumbnails=tuple(thumbnails))
 
 
 def _stretches(timeline: Timeline) -> list[tuple[str, float, float]]:

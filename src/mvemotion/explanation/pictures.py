@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mvemotion.figures.explanations import add_heat_bar, plot_heard, plot_seen
+from mvemotion.figures.style import house_style
 from mvemotion.media.sampling import frame_indices
 from mvemotion.media.spectrograms import mel_filters
 from mvemotion.specs import SAMPLE_RATES_HZ, STREAMS, ClipFormat
@@ -23,9 +24,8 @@ DPI = 170
 
 def draw_modality(found: "WindowExplanation", modality: str) -> bytes:
     """One PNG of what a modality gave the network, with the maps of its streams over it."""
-    if modality == "music":
-        return _draw_music(found)
-    return _draw_pictures(found, modality)
+    with house_style():
+        return _draw_music(found) if modality == "music" else _draw_pictures(found, modality)
 
 
 def shown_heat(found: "WindowExplanation", modality: str) -> tuple[np.ndarray, np.ndarray]:

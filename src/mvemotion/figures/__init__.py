@@ -1,7 +1,7 @@
 """Figures: each function draws into the Axes it is given and returns it; none shows or saves.
 
-`set_style` gives them their one look, `save_figure` writes one with its origin. An emotion has the
-same colour and place everywhere; ours is black and the paper grey.
+`set_style` gives them their one look, `house_style` for one figure alone; `save_figure` writes one
+with its origin. An emotion has the same colour and place everywhere; ours is black, the paper grey.
 """
 
 from mvemotion.figures.calibration import plot_reliability
@@ -26,9 +26,11 @@ from mvemotion.figures.style import (
     LINES,
     OURS,
     PAPER,
+    house_style,
     save_figure,
     set_style,
 )
+from mvemotion.figures.timelines import add_thumbnails, mark_threshold, plot_curves
 from mvemotion.figures.verdicts import plot_earlier_scores, plot_verdicts
 
 __all__ = [
@@ -37,9 +39,13 @@ __all__ = [
     "OURS",
     "PAPER",
     "add_heat_bar",
+    "add_thumbnails",
+    "house_style",
+    "mark_threshold",
     "plot_accuracies",
     "plot_confusion",
     "plot_correlations",
+    "plot_curves",
     "plot_earlier_scores",
     "plot_filmstrip",
     "plot_heard",

@@ -22,7 +22,7 @@ def plot_reliability(table: pd.DataFrame, *, ax: Axes, title: str = "") -> Axes:
         return say(ax, "no clip")
     accuracy = table["accuracy"].to_numpy()
     bounds = np.abs(table[["accuracy_low", "accuracy_high"]].to_numpy().T - accuracy)
-    style = {"color": OURS, "marker": "o", "ms": 4, "lw": 1.2, "capsize": 2}
+    style = {"color": OURS, "marker": "o", "ms": 4, "lw": 1.2, "capsize": 2, "clip_on": False}
     ax.errorbar(
         table["confidence"],
         accuracy,
