@@ -14,9 +14,18 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from mvemotion.data.batches import ClipDataset, InputPipeline, balanced_batches
+from mvemotion import training
+from mvemotion.data.batches import (
+    ClipDataset,
+    InputPipeline,
+    augment_music,
+    balanced_batches,
+    clip_loader,
+    input_pipeline,
+)
 from mvemotion.errors import DataError, DivergedError, InputError
 from mvemotion.files import read_json, write_json
+from mvemotion.history import best_epoch
 from mvemotion.networks import create_network
 from mvemotion.runs import (
     TrainedNetwork,
@@ -26,7 +35,7 @@ from mvemotion.runs import (
     save_weights,
 )
 from mvemotion.specs import alternative, find_network
-from mvemotion.training import augment_music, best_epoch, input_pipeline, train, training_clips
+from mvemotion.training import train, training_clips
 from stores import TINY, make_store
 
 FACELESS = ("Train/Sad/0", "test/Sad/0")
@@ -164,6 +173,20 @@ def test_two_processes_share_a_training(store, tmp_path):
     history = pd.read_csv(tmp_path / "run" / "history.csv")
     assert history["validation_accuracy"].mul(6).round(9).isin(range(7)).all()  # all six clips
     assert load_weights(tmp_path / "run" / "weights.safetensors").network_id == "music_a2"
+
+
+def test_one_loader_reads_both_splits(store, tmp_path, monkeypatch):
+    """Beside a GPU each loader has workers of its own, who keep half a GB until the end."""
+    loaders = []
+
+    def noted(*arguments):
+        loaders.append(clip_loader(*arguments))
+        return loaders[-1]
+
+    monkeypatch.setattr(training, "clip_loader", noted)
+    run = train(config(epochs=1), store, tmp_path / "run", device="cpu")
+    assert [len(loader.dataset) for loader in loaders] == [30]
+    assert read_json(run / "run.json")["clips"] == {"Train": 24, "Validation": 6}
 
 
 def test_a_complete_run_is_left_alone(store, tmp_path):
