@@ -1,5 +1,7 @@
 """Keras weights in our networks: the same outputs, or a refusal; never a silent swap."""
 
+import hashlib
+import json
 import zipfile
 from functools import cache
 
@@ -7,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 
 from keras_oracle import c3d as keras_c3d
 from keras_oracle import keras
@@ -367,7 +370,7 @@ def test_another_order_of_concatenation_gives_keras_logits(monkeypatch, tmp_path
 
 
 # --- What trained weights have in common ----------------------------------------------------------
-def test_trained_norms_share_the_statistics_of_their_input(monkeypatch, tmp_path):
+def test_trained_norms_share_the_statistics_of_their_input(monkeypatch, tmp_path, capsys):
     branches, _ = NETWORKS["music_a0_se"]
     with automatic_names(monkeypatch) as meant:
         model = branch_by_branch(branches, LAST)
@@ -380,6 +383,13 @@ def test_trained_norms_share_the_statistics_of_their_input(monkeypatch, tmp_path
     pair = names["music-2-norm_x"], names["music-2-norm_o"]  # of equal width
     path = save_keras2(model, tmp_path / "swapped.h5", swapped=pair)
     assert import_keras(path, "music_a0_se").shared_statistics == (4, 5)
+    out = tmp_path / "ours.safetensors"
+    command = ["import-keras", str(path), "--network", "music_a0_se", "--out", str(out)]
+    assert main(command) == 3
+    assert "1 of 5 blocks" in capsys.readouterr().err
+    assert not out.exists()
+    assert main([*command, "--accept-unlike-norms"]) == 0
+    assert load_weights(out).source["shared_statistics"] == [4, 5]
 
 
 def nest(file):
@@ -535,6 +545,21 @@ def test_imported_weights_are_evaluated_on_a_store(music, tmp_path, capsys):
     assert (tmp_path / "scores" / "test" / "predictions.csv").is_file()
     assert main(["evaluate", str(out)]) == 2
     assert "pass --store" in capsys.readouterr().err
+
+
+def test_imported_weights_say_which_file_they_are_and_what_was_found_in_it(music, tmp_path):
+    out = tmp_path / "ours.safetensors"
+    assert main(["import-keras", str(music), "--network", "music_a1_se", "--out", str(out)]) == 0
+    source = load_weights(out).source
+    assert source["file"] == music.name
+    assert source["sha256"] == hashlib.sha256(music.read_bytes()).hexdigest()
+    assert (source["layout"], source["keras_version"]) == ("legacy", "2.2.4")
+    assert (source["branches"], source["is_concatenation_seen"]) == (["music"], True)
+    assert source["creation"]
+    with safe_open(out, "pt") as file:
+        made_by = json.loads(file.metadata()["provenance"])
+    assert made_by["versions"]["mvemotion"]
+    assert "time_utc" not in made_by  # the same weights are the same bytes
 
 
 def test_without_a_store_imported_weights_standardise_by_the_split_at_hand(music, tmp_path):

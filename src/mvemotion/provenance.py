@@ -13,7 +13,8 @@ from pathlib import Path
 
 LIBRARIES = (
     *("mvemotion", "torch", "torchvision", "torchaudio", "lightning-fabric", "numpy"),
-    *("scikit-learn", "av", "soxr", "librosa", "opencv-python-headless"),
+    *("scipy", "scikit-learn", "statsmodels", "pandas", "matplotlib", "safetensors", "h5py"),
+    *("av", "soxr", "librosa", "opencv-python-headless"),
 )
 
 

@@ -85,13 +85,15 @@ class TrainedNetwork:
     statistics: dict[str, tuple[float, float]]
     preparation: dict[str, object] = field(default_factory=dict)  # options of the clips' store
     training: dict[str, object] = field(default_factory=dict)  # configuration, seed, clips
+    source: dict[str, object] = field(default_factory=dict)  # the file that it was imported from
 
 
 def save_weights(path: Path, trained: TrainedNetwork) -> Path:
     """Write weights as safetensors; all that their inputs need travels in the metadata.
 
-    Beside them a JSON file of the same name says the same for people, with the number of
-    parameters, the weights' SHA-256 and where they were written. Loading does not need it.
+    So does where they come from, less the time: the same run leaves the same bytes. Beside them a
+    JSON file of the same name says the same for people, with the number of parameters, the weights'
+    SHA-256 and when they were written. Loading does not need it.
     """
     exchange = trained.network.spec.exchange
     metadata = {
@@ -104,6 +106,8 @@ def save_weights(path: Path, trained: TrainedNetwork) -> Path:
         "statistics": json.dumps(trained.statistics),
         "preparation": json.dumps(trained.preparation),
         "training": json.dumps(trained.training),
+        "source": json.dumps(trained.source),
+        "provenance": json.dumps({k: v for k, v in provenance().items() if k != "time_utc"}),
     }
     tensors = {k: v.detach().cpu().contiguous() for k, v in trained.network.state_dict().items()}
     content = save(tensors, metadata)
@@ -225,6 +229,7 @@ def _rebuild(facts: dict) -> TrainedNetwork:
         {name: (mean, deviation) for name, (mean, deviation) in facts["statistics"].items()},
         dict(facts.get("preparation", {})),
         dict(facts.get("training", {})),
+        dict(facts.get("source", {})),
     )
 
 

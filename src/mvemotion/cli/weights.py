@@ -30,6 +30,11 @@ def add_commands(commands) -> None:
         help="exchange slow and fast inputs, as in the authors' evaluation (discrepancy D4)",
     )
     parser.add_argument(
+        "--accept-unlike-norms",
+        action="store_true",
+        help="write A0 even where its BatchNorms cannot all be in place",
+    )
+    parser.add_argument(
         "--branches",
         type=lambda text: tuple(text.split(",")),
         default=(),
@@ -55,8 +60,23 @@ def run_import_keras(options: argparse.Namespace) -> None:
         statistics=statistics,
         swap_pathways=options.swap_pathways,
     )
+    _check_norms(imported, options)
     save_weights(options.out, imported.trained)
     print("\n".join([*_findings(imported), *_next_step(options)]))
+
+
+def _check_norms(imported, options: argparse.Namespace) -> None:
+    """Raise DataError if a BatchNorm of A0 must be in a wrong place, unless that was accepted."""
+    from mvemotion.errors import DataError
+
+    agreed, blocks = imported.shared_statistics
+    if agreed < blocks and not options.accept_unlike_norms:
+        raise DataError(
+            f"{options.file}: in {blocks - agreed} of {blocks} blocks of A0 the BatchNorms differ "
+            "in the statistics of the input that they share; in trained weights none does: one is "
+            "in a wrong place, or these were never trained. Nothing was written; "
+            "--accept-unlike-norms writes it all the same"
+        )
 
 
 def _training_split(folder: Path, network_id: str) -> tuple:

@@ -7,6 +7,7 @@ the order of channels in a block's concatenations: the specification's, [x, conv
 weights confirm it (`shared_statistics`), in the others the published accuracy does.
 """
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cache
@@ -29,6 +30,7 @@ from mvemotion.specs import PAPER_FORMAT, ClipFormat, Network, find_network, lis
 __all__ = ["KerasImport", "import_keras"]
 
 LAYER_KEYS = ("weight", "bias")  # ours, in Keras' order
+FOUND = ("creation", "branches", "is_concatenation_seen", "shared_statistics")
 NORM_KEYS = (*LAYER_KEYS, "running_mean", "running_var")
 
 
@@ -118,7 +120,17 @@ def import_keras(
     network.load_state_dict(state, assign=True)
     mode = "train" if statistics else "split"
     trained = TrainedNetwork(network.eval(), network_id, clip_format, mode, statistics or {})
-    return KerasImport(trained, str(fit[1][0]), concatenated, is_seen, shared_statistics(network))
+    found = (str(fit[1][0]), concatenated, is_seen, shared_statistics(network))
+    return KerasImport(replace(trained, source=_source(file, *found)), *found)
+
+
+def _source(file: KerasFile, *found: object) -> dict[str, object]:
+    """What the weights' metadata say of the file and of what was found in it."""
+    with file.path.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    about = {"file": file.path.name, "sha256": digest}
+    about |= {"layout": file.layout, "keras_version": file.keras_version}
+    return about | dict(zip(FOUND, found, strict=True))
 
 
 def shared_statistics(network: nn.Module) -> tuple[int, int]:

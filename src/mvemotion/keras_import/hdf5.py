@@ -52,11 +52,17 @@ class KerasFile:
     listed : tuple of str
         Names of all layers, also those without weights, in Keras' order; empty where the layout
         does not keep it.
+    layout : str
+        ``"legacy"`` (``save_weights`` of Keras 2, or ``save``) or ``".weights.h5"``.
+    keras_version : str
+        As the file has it; empty where it has none.
     """
 
     path: Path
     layers: tuple[KerasLayer, ...]
     listed: tuple[str, ...] = ()
+    layout: str = "legacy"
+    keras_version: str = ""
 
 
 def kind_of(shapes: Shapes) -> str:
@@ -123,7 +129,8 @@ def _opened(path: Path) -> Iterator[h5py.File]:
 def _read_legacy(path: Path, root: h5py.Group) -> KerasFile:
     listed = _strings(root, "layer_names")
     layers = [layer for name in listed for layer in _layers_of_group(root[name], name)]
-    return KerasFile(path, tuple(layers), tuple(listed))
+    version = root.attrs.get("keras_version", root.file.attrs.get("keras_version", ""))
+    return KerasFile(path, tuple(layers), tuple(listed), keras_version=_text(version))
 
 
 def _layers_of_group(group: h5py.Group, name: str) -> list[KerasLayer]:
@@ -145,7 +152,7 @@ def _read_numbered(path: Path, root: h5py.Group) -> KerasFile:
         if isinstance(group, h5py.Group) and len(group):
             own_name = _text(group.attrs.get("name", group.name))  # Keras 3.0 wrote none
             layers.append(_layer(group, (own_name,), sorted(group, key=_natural_order)))
-    return KerasFile(path, tuple(layers))
+    return KerasFile(path, tuple(layers), layout=".weights.h5")
 
 
 def _layer(group: h5py.Group, names: tuple[str, ...], weights: list[str]) -> KerasLayer:
