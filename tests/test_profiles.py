@@ -46,6 +46,29 @@ def write_profile(folder, text: str) -> str:
     return str(path)
 
 
+@pytest.mark.parametrize(
+    ("setting", "rows"),
+    [
+        ('mmtm = "concatenate"', {"video_a3_mmtm", "video_a3_mmtm+music_a0"}),
+        ("swap_pathways = true", {"video_a3", "video_a3_mmtm", "video_a3_mmtm+music_a0"}),
+    ],
+)
+def test_an_alternative_applies_to_the_rows_that_have_what_it_changes(tmp_path, setting, rows):
+    chosen = '["face_a2", "music_a2", "video_a3", "video_a3_mmtm", "video_a3_mmtm+music_a0"]'
+    text = f"{HEAD}rows = {chosen}\nreferences = ['face_r2plus1d_18']\ntraining = {{{setting}}}"
+    profile = load_profile(write_profile(tmp_path, text))
+    name, usual = setting.split(" ")[0], {"mmtm": "sum", "swap_pathways": False}
+    changed = {row for row in profile.rows if getattr(profile.config(row), name) != usual[name]}
+    assert changed == rows
+    assert getattr(profile.config("face_r2plus1d_18"), name) == usual[name]
+
+
+def test_an_alternative_that_no_row_has_is_refused(tmp_path):
+    text = HEAD + 'rows = ["music_a2"]\ntraining = {mmtm = "concatenate"}'
+    with pytest.raises(InputError, match=r"mmtm: none of the rows .* video_a3_mmtm$"):
+        load_profile(write_profile(tmp_path, text))
+
+
 def test_a_profile_of_ones_own_may_set_everything(tmp_path):
     text = """
         rows = ["music_a2", "face_a2"]

@@ -194,5 +194,5 @@ def test_an_unknown_id_is_refused_with_the_closest_ids():
 
 
 def test_an_id_like_no_other_points_to_the_command_that_lists_them():
-    with pytest.raises(InputError, match=r"closest: mvemotion networks"):
+    with pytest.raises(InputError, match=r"ids that `mvemotion networks` lists$"):
         find_network("xyzzy")

@@ -14,6 +14,8 @@ from mvemotion.specs import (
     REFERENCE_NETWORKS,
     SPLITS,
     ClipFormat,
+    find_network,
+    has_alternative,
     list_networks,
     list_references,
 )
@@ -43,8 +45,13 @@ class Profile:
     synthetic: dict = field(default_factory=dict)  # options of `synthesize`; {}: needs DATA
 
     def config(self, network_id: str, *, seed: int = 0) -> TrainingConfig:
-        """The training settings of one row, or of a reference network."""
-        settings = self.training | self.overrides.get(network_id, {})
+        """The training settings of one row, or of a reference network.
+
+        Of ``[training]``, ``mmtm`` and ``swap_pathways`` apply to the rows that have an MMTM, or a
+        slow and a fast pathway (discrepancies D11 and D4); the others are as in the paper.
+        """
+        spec, own = find_network(network_id), self.overrides.get(network_id, {})
+        settings = {k: x for k, x in self.training.items() if has_alternative(spec, k)} | own
         return TrainingConfig(network=network_id, seed=seed, **settings)
 
 
@@ -158,6 +165,12 @@ def _check_training(profile: Profile) -> None:
         _check_like(f'[overrides."{row}"]', overrides, defaults)
     for row in sorted({*profile.rows, *profile.overrides, *networks & set(profile.references)}):
         profile.config(row)
+    for setting in profile.training:
+        if not any(has_alternative(find_network(row), setting) for row in profile.rows):
+            raise InputError(
+                f"[training] {setting}: none of the rows has what it changes; leave it out, or add "
+                "one that has, such as video_a3_mmtm"
+            )
 
 
 def _check_synthetic(options: dict) -> None:

@@ -40,6 +40,7 @@ from mvemotion.specs.tables import (
     Network,
     alternative,
     find_network,
+    has_alternative,
     list_networks,
     list_references,
 )
@@ -79,6 +80,7 @@ __all__ = [
     "alternative",
     "audio_frames",
     "find_network",
+    "has_alternative",
     "list_networks",
     "list_references",
     "stream_shape",

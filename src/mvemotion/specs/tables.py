@@ -267,11 +267,23 @@ def find_network(network_id: str) -> Network:
     rows = {row.id: row for row in NETWORKS + LIKE_FOR_LIKE + REFERENCE_NETWORKS}
     if network_id in rows:
         return rows[network_id]
-    close = get_close_matches(network_id, rows, n=3) or ["mvemotion networks"]
+    close = get_close_matches(network_id, rows, n=3)
     raise InputError(
-        f"network {network_id!r}: not one of the {len(rows)} ids of `mvemotion networks`; "
-        f"closest: {', '.join(close)}"
+        f"network {network_id!r}: not one of the {len(rows)} ids that `mvemotion networks` lists"
+        + (f"; closest: {', '.join(close)}" if close else "")
     )
+
+
+def has_alternative(spec: Network, option: str) -> bool:
+    """Whether a row has what an option of `alternative` changes; true of any other setting.
+
+    Examples
+    --------
+    >>> has_alternative(find_network("music_a2"), "mmtm")
+    False
+    """
+    needed = {"mmtm": spec.exchange is not None, "swap_pathways": bool(spec.pathways)}
+    return needed.get(option, True)
 
 
 def alternative(spec: Network, *, mmtm: str = "sum", swap_pathways: bool = False) -> Network:
