@@ -136,10 +136,20 @@ def test_options_that_a_tier_would_ignore_exit_2(options, message, capsys):
 
 
 @pytest.mark.slow
+def test_the_ledger_computes_tier_0_first_and_says_that_it_has_no_results(tmp_path, capsys):
+    tier0 = tmp_path / "tier0"
+    assert main(["claims", "--tier0", str(tier0), "--json"]) == 0
+    printed = capsys.readouterr()
+    assert "what needs clips or weights stays untested" in printed.err
+    assert f"no tier 0 of this version in {tier0}: computing it first" in printed.err
+    claims = {claim["id"]: claim for claim in json.loads(printed.out)}
+    assert claims["table-3/music_a2/parameters"]["verdict"] == "matches"
+    assert (tier0 / "summary.md").exists()
+
+
+@pytest.mark.slow
 def test_tier_0_and_the_ledger_need_no_data(tmp_path, capsys):
     tier0 = tmp_path / "tier0"
-    assert main(["claims", "--tier0", str(tier0)]) == 0
-    assert "run `mvemotion replicate --tier 0` first" in capsys.readouterr().out
     assert main(["replicate", "--tier", "0", "--results", str(tier0)]) == 0
     assert "37 of 39 printed counts exact" in capsys.readouterr().out
     assert main(["claims", "--tier0", str(tier0), "--json"]) == 0

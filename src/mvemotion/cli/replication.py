@@ -1,6 +1,7 @@
 """``mvemotion replicate`` and ``mvemotion claims``."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from mvemotion.cli.arguments import add_device, add_splits, command, positive
@@ -14,6 +15,10 @@ tiers:
   3  the same with several seeds (--seeds, 5 if not given): mean and standard deviation
 """
 ALL_SEEDS = 5  # of tier 3
+NO_RESULTS = (
+    "No --results: what needs clips or weights stays untested; tier 0 alone decides. Make some by "
+    "`mvemotion replicate`."
+)
 
 
 def add_commands(commands) -> None:
@@ -60,7 +65,9 @@ def _claims(commands) -> None:
     parser.add_argument(
         "--results", type=Path, help="a folder of `mvemotion replicate`; tier 0 alone if not given"
     )
-    parser.add_argument("--tier0", type=Path, help="results/tier0 if not given")
+    parser.add_argument(
+        "--tier0", type=Path, help="made if it is missing; results/tier0 if not given"
+    )
     parser.add_argument("--json", action="store_true", help="print every claim as JSON")
 
 
@@ -80,8 +87,11 @@ def run_claims(options: argparse.Namespace) -> None:
     from mvemotion.claims import Results, Tier0, build_ledger, summarize_ledger, write_ledger
     from mvemotion.paths import results_dir
 
-    tier0 = Tier0(options.tier0 or results_dir() / "tier0")
     results = Results(options.results) if options.results else None
+    _prepare_tier_0(options.tier0 or results_dir() / "tier0")
+    if results is None:
+        print(NO_RESULTS, file=sys.stderr)
+    tier0 = Tier0(options.tier0 or results_dir() / "tier0")
     ledger = build_ledger(tier0, results)
     folder = results.root if results else tier0.path.parent
     write_ledger(ledger, folder)
@@ -89,8 +99,16 @@ def run_claims(options: argparse.Namespace) -> None:
         print(ledger.to_json(orient="records", indent=2, force_ascii=False))
         return
     print(f"{summarize_ledger(ledger)}\n\nevery claim: {folder / 'ledger.md'}, ledger.csv")
-    if not tier0.path.is_file():
-        print(f"{tier0.path} is missing: run `mvemotion replicate --tier 0` first")
+
+
+def _prepare_tier_0(folder: Path) -> None:
+    """Compute it where it is missing or another commit made it, which takes seconds."""
+    from mvemotion.claims import Tier0
+    from mvemotion.recomputation.report import recompute
+
+    if not Tier0(folder).is_current():
+        print(f"no tier 0 of this version in {folder}: computing it first", file=sys.stderr)
+        recompute(folder)
 
 
 def _check_tier(options: argparse.Namespace) -> None:
