@@ -39,9 +39,10 @@ def tiny_weights(path: Path, network_id: str = ALL_THREE) -> Path:
 
 
 @contextmanager
-def serving(weights: Path, **options) -> Iterator[str]:
+def serving(weights: Path, *, abstain_below: float = 0.0, **options) -> Iterator[str]:
     """The demo's address, for as long as it is served."""
-    demo = Demo(Predictor(weights, device="cpu", batch_size=1), weights, **options)
+    predictor = Predictor(weights, device="cpu", batch_size=1, abstain_below=abstain_below)
+    demo = Demo(predictor, weights, **options)
     with listen("127.0.0.1", 0) as listener:
         server = make_server(demo)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -54,7 +55,7 @@ def serving(weights: Path, **options) -> Iterator[str]:
             thread.join(30)
 
 
-def wait_until(is_so, patience_s: float = 60.0):
+def wait_until(is_so, patience_s: float = 300.0):
     """The first true answer; fails if none comes."""
     end_s = time.monotonic() + patience_s
     while time.monotonic() < end_s:

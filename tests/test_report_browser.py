@@ -89,6 +89,7 @@ def visit(tab, page: Path, viewport: dict = WIDE, media: str = "screen") -> None
     tab.emulate_media(media=media)
     tab.goto(page.as_uri())
     tab.wait_for_load_state("load")
+    tab.evaluate("Promise.all([document.fonts.ready, window.MathJax?.startup?.promise])")
 
 
 def test_every_page_is_there(site, pages):
