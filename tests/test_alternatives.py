@@ -1,5 +1,7 @@
 """The benchmark of alternatives claims no more than its test clips can show."""
 
+import json
+import re
 import runpy
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from mvemotion.comparisons import mcnemar_p_value
 from mvemotion.specs import EMOTIONS
 
 ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
 BENCHMARK = runpy.run_path(str(ROOT / "benchmarks" / "alternatives.py"))
 
 
@@ -56,3 +59,27 @@ def test_the_tests_of_a_seed_are_corrected_together():
     found = BENCHMARK["counted"](rows)
     assert found["a"]["p_value"] == mcnemar_p_value(6, 0)
     assert found["a"]["p_holm"] == 2 * found["a"]["p_value"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "alternative"),
+    [
+        ("D1", "no MMTM, wide: like for like (D1)"),
+        ("D4", "swapped in training and evaluation (D4)"),
+        ("D4", "swapped in evaluation alone (D4)"),
+        ("D11", "concatenating MMTM (D11)"),
+        ("8", "whole-split statistics (assumption 8)"),
+    ],
+)
+def test_the_numbered_entries_print_what_was_measured(entry, alternative):
+    page = "discrepancies" if entry.startswith("D") else "assumptions"
+    text = (ROOT / "replication" / f"{page}.md").read_text()
+    body = re.search(rf"^\*\*{entry}\. .+?(?=^\*\*|\Z)", text, re.M | re.S)[0]
+    row = json.loads((RESULTS / "alternatives.json").read_text())["alternatives"][alternative]
+    difference, low, high = (signed(x) for x in (row["difference"], *row["interval"]))
+    assert f"{difference} [{low}, {high}]" in " ".join(body.split())
+
+
+def signed(value: float) -> str:
+    """Two decimals with their sign; nought has none."""
+    return f"{round(value, 2):+.2f}" if round(value, 2) else "0.00"
