@@ -391,6 +391,32 @@ def test_a_planted_matrix_decides_claims_about_emotions(tier0, tmp_path, claim_i
     assert found(tier0, Results(tmp_path), claim_id)["verdict"] == verdict
 
 
+@pytest.mark.parametrize(("errors", "verdict"), [(16, "close"), (30, "matches"), (14, "differs")])
+def test_the_hardest_emotion_is_told_from_the_next_by_resampling_clips(
+    tier0, tmp_path, errors, verdict
+):
+    is_right = np.ones(300, dtype=bool)
+    is_right[100 : 100 + errors] = False  # Neutral
+    is_right[200:215] = False  # Sad
+    save_run(tmp_path, BEST, is_right)
+    save_summary(tmp_path)
+    row = found(tier0, Results(tmp_path), "neutral-hard")
+    assert row["verdict"] == verdict
+    assert row["ours"].endswith("% of resamples")
+
+
+def test_a_pair_barely_among_the_most_confused_is_close(tier0, tmp_path):
+    is_right = np.ones(300, dtype=bool)
+    for first, errors in zip(range(0, 300, 50), (6, 6, 6, 5, 5, 6), strict=True):
+        is_right[first : first + errors] = False  # each for the next emotion, Tension for Excited
+    save_run(tmp_path, BEST, is_right)
+    save_summary(tmp_path)
+    rule = Claim("one", "here", "so", "correlation", 2, "confused Relaxation and Sad")
+    row = build_ledger(tier0, Results(tmp_path), [rule]).iloc[0]
+    assert row["verdict"] == "close"
+    assert row["ours"].startswith("5 clips, number 5 of 15 pairs")
+
+
 def test_kin_emotions_are_told_from_chance_by_a_test(tier0, tmp_path):
     is_right = np.ones(300, dtype=bool)
     for first in (0, 50, 200, 250):  # Excited, Fear, Sad, Tension: each for the next one
