@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from mvemotion.course import LESSONS, find_lessons
 from mvemotion.errors import InputError
@@ -66,6 +67,7 @@ def test_a_fingerprint_follows_what_a_result_rests_on(tmp_path, store, profile, 
     assert list(prints) == [f"{r}/seed-{s}" for r in ("music_a2", "music_a2_se") for s in (0, 1)]
     assert len(set(prints.values())) == 4
     assert make_plan(workspace, profile, seeds=2) == planned
+    assert planned["work"]["seeds"] == [0, 1]
     workspace.profile.training["epochs"] = 4
     changed = make_plan(workspace, profile, seeds=2)
     assert not {run["fingerprint"] for run in changed["runs"].values()} & set(prints.values())
@@ -205,3 +207,8 @@ def test_two_replications_do_not_share_a_folder(tmp_path, store, profile, monkey
         pytest.raises(InputError, match="another replication is at work there"),
     ):
         engine.replicate(profile, store=store.root, results=tmp_path / "r")
+
+
+def test_the_device_that_is_recorded_is_the_one_that_computes(tmp_path):
+    assert engine._device("auto", None) == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert engine._device("cuda", tmp_path) == "cuda"  # of a cluster's machines

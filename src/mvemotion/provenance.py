@@ -26,7 +26,7 @@ def provenance() -> dict:
     """Commit, versions, machine and time, as a JSON-ready dict.
 
     In a notebook that a replication runs also ``work``: its profile and that one's hash, the
-    checksum of the clips, seed and device.
+    checksum of the clips, first seed, all seeds, and the device that computed.
     """
     work = os.environ.get(WORK)
     return ({"work": json.loads(work)} if work else {}) | {

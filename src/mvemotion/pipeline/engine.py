@@ -102,6 +102,7 @@ def replicate(
                 engine_profile=engine_profile,
             )
         }
+        plan["work"]["device"] = _device(device, engine_profile)
         for row, reason in plan["left_out"].items():
             print(f"{row}: left out: {reason}")
         write_plan(plan, root)
@@ -124,6 +125,13 @@ def _machine(device: str, jobs: int | None, engine_profile: Path | None) -> dict
     jobs = jobs or (len(gpus) + 1 if gpus else cores)
     threads = max(1, cores // jobs)
     return {"threads": threads, "cores": jobs * threads, "gpus": gpus, "gpu": int(bool(gpus))}
+
+
+def _device(device: str, engine_profile: Path | None) -> str:
+    """What computes here; of a cluster's machines, which this one is not, what was asked for."""
+    from mvemotion.devices import open_fabric
+
+    return device if engine_profile else open_fabric(device).device.type
 
 
 def _gpus(device: str) -> list[str]:

@@ -83,6 +83,7 @@ def make_plan(
             "profile_hash": _digest(repr(workspace.profile)),
             "store_checksum": workspace.store.checksum(),
             "seed": seed,
+            "seeds": list(range(seed, seed + seeds)),
             "device": workspace.device,
         },
         "runs": runs,
