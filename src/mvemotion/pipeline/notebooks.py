@@ -44,6 +44,8 @@ def run_notebook(source: Path, target: Path, parameters: dict) -> Path:
         If a cell fails; what was executed so far is kept as ``<name>.failed.ipynb``.
     """
     check_parameters(source, parameters)
+    for leftover in target.parent.glob(f".{target.stem}.*.part*"):  # of a kernel that was killed
+        leftover.unlink()
     write_atomically(target, lambda part: _execute(source, part, parameters))
     target.with_suffix(".failed.ipynb").unlink(missing_ok=True)
     return target
