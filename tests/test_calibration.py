@@ -11,7 +11,9 @@ from scipy.special import softmax
 from media_files import Movie, write_movie
 from mvemotion.calibration import (
     calibration_scores,
+    doubts,
     fit_temperature,
+    is_at_bound,
     negative_log_likelihood,
     reliability,
 )
@@ -93,6 +95,15 @@ def test_certainty_belongs_to_the_last_bin():
     assert table[["low", "high", "n"]].values.tolist() == [[0.9, 1.0, 1]]
 
 
+def test_a_temperature_at_the_end_of_the_search_or_from_few_clips_is_doubted():
+    logits, targets = drawn(300, 1.7)
+    assert doubts(fit_temperature(logits, targets), 300) == []
+    always_right = fit_temperature(logits, logits.argmax(1))
+    assert is_at_bound(always_right)
+    assert [doubt[:11] for doubt in doubts(always_right, 300)] == ["temperature"]
+    assert doubts(1.7, 29) == ["a temperature fitted to 29 clips is mostly chance; use 30 or more"]
+
+
 def test_nothing_to_fit_to_is_refused():
     with pytest.raises(DataError, match="0 clips to fit a temperature to"):
         fit_temperature(np.zeros((0, 6)), np.zeros(0, int))
@@ -118,11 +129,15 @@ def run(tmp_path_factory):
 
 def test_a_temperature_is_fitted_kept_and_used(run, tmp_path, capsys):
     assert main(["evaluate", str(run), "--calibrate", "--device", "cpu"]) == 0
-    told = capsys.readouterr().out
+    told, doubted = capsys.readouterr()
     assert "ece" in told
+    assert "from 12 clips" in told
     assert "predict --calibrated" in told
+    assert "fitted to 12 clips is mostly chance" in doubted
     found = json.loads((run / "weights.calibration.json").read_text())
     assert read_temperature(run) == found["temperature"]
+    assert found["fitted_on"] == {"split": "Validation", "n": 12}
+    assert isinstance(found["at_bound"], bool)
     validation = found["splits"]["Validation"]
     assert validation["after"]["nll"] <= validation["before"]["nll"]
     assert (run / "reliability.png").exists()

@@ -13,6 +13,7 @@ from mvemotion.statistics import accuracy_interval
 
 BINS = 15  # of equal width, as Guo et al. have them
 TEMPERATURES = (0.05, 20.0)  # looked for between these
+FEWEST = 30  # clips below which a temperature is mostly chance
 
 
 def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
@@ -52,6 +53,26 @@ def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
 
     found = minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded")
     return float(np.exp(found.x))
+
+
+def is_at_bound(temperature: float) -> bool:
+    """Whether the search ended at an end of `TEMPERATURES`: no temperature fits, then."""
+    return bool(np.isclose(temperature, TEMPERATURES, rtol=0.01).any())
+
+
+def doubts(temperature: float, clips: int) -> list[str]:
+    """Why a fitted temperature should not be relied on, in sentences; mostly none."""
+    found = []
+    if is_at_bound(temperature):
+        found.append(
+            f"temperature {temperature:.3g} is where the search ends, not an optimum: the answers "
+            "are all right, all wrong or hardly differ; use more clips, or train for longer"
+        )
+    if clips < FEWEST:
+        found.append(
+            f"a temperature fitted to {clips} clips is mostly chance; use {FEWEST} or more"
+        )
+    return found
 
 
 def negative_log_likelihood(logits: np.ndarray, targets: np.ndarray) -> float:

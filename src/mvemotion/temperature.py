@@ -7,7 +7,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.special import softmax
 
-from mvemotion.calibration import calibration_scores, fit_temperature, reliability
+from mvemotion.calibration import (
+    calibration_scores,
+    doubts,
+    fit_temperature,
+    is_at_bound,
+    reliability,
+)
 from mvemotion.data.store import Store
 from mvemotion.errors import DataError
 from mvemotion.evaluation import LOGITS, evaluate
@@ -38,8 +44,10 @@ def calibrate(
     Returns
     -------
     dict
-        ``temperature`` and, for each split, the scores of `calibration_scores` ``before`` and
-        ``after``; also written as ``<weights>.calibration.json``.
+        ``temperature``, whether it is ``at_bound`` of the search, ``doubts`` about it in
+        sentences, ``fitted_on`` (split and ``n``) and, for each split, the scores of
+        `calibration_scores` ``before`` and ``after``. It is also written beside the weights, as
+        ``<weights>.calibration.json``.
 
     Raises
     ------
@@ -61,7 +69,9 @@ def calibrate(
     weights = weights_file(run)
     found = {
         "temperature": temperature,
-        "fitted_on": {"split": FITTED_ON, "clips": len(store.clips(FITTED_ON))},
+        "at_bound": is_at_bound(temperature),
+        "doubts": doubts(temperature, len(answers[FITTED_ON][1])),
+        "fitted_on": {"split": FITTED_ON, "n": len(answers[FITTED_ON][1])},
         "store_checksum": store.checksum(),
         "weights_sha256": _sha256(weights),
         "splits": {split: _change(*answers[split], temperature) for split in splits},

@@ -164,6 +164,10 @@ def _calibrate(options: argparse.Namespace, folder: Path) -> None:
     for split, scores in found["splits"].items():
         change = f"ece {scores['before']['ece']:.4f} -> {scores['after']['ece']:.4f}"
         print(f"{split:11s} {change} at temperature {found['temperature']:.3f}")
+    for doubt in found["doubts"]:
+        print(f"mvemotion evaluate: {doubt}", file=sys.stderr)
+    end = ", where the search ends" if found["at_bound"] else ""
+    print(f"temperature {found['temperature']:.3f}{end}, from {found['fitted_on']['n']} clips")
     print(f"written to  {weights_file(run).with_suffix(SUFFIX)}; `predict --calibrated` uses it")
 
 
