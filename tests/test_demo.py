@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import anyio
@@ -33,7 +34,6 @@ from mvemotion.errors import DataError, InputError
 from mvemotion.files import write_json
 from mvemotion.paths import shipped_weights
 from mvemotion.prediction import Predictor
-from mvemotion.runs import load_weights
 from mvemotion.specs import EMOTIONS
 
 HOP_S = 0.5
@@ -537,8 +537,14 @@ def test_only_the_pages_own_files_are_served(site, path):
 
 
 # --- The network and the command ------------------------------------------------------------------
+def told(weights, **options) -> dict:
+    """What the page says of itself."""
+    predictor = Predictor(weights, device="cpu", **options)
+    return about(predictor, weights, limits=SMALL, hop_s=5.0, is_local=True)
+
+
 def test_the_page_says_which_network_it_is_and_from_where(weights):
-    said = about(load_weights(weights), weights, limits=SMALL, hop_s=5.0, is_local=True)
+    said = told(weights)
     facts = dict(said["facts"])
     assert facts["Network"] == "video_a2+music_a2+face_a2 (Table 6 of the paper)"
     assert facts["Weights"].endswith("tiny.safetensors")
@@ -554,21 +560,35 @@ def test_what_stands_beside_the_weights_is_shown(tmp_path):
     write_json(run.parent / "run.json", {"time_utc": "2026-01-02T03:04:05", "clips": {"Train": 7}})
 
     def facts():
-        return dict(about(load_weights(run), run, limits=SMALL, hop_s=5.0, is_local=True)["facts"])
+        return dict(told(run)["facts"])
 
     assert (facts()["Made"], facts()["On clips"]) == ("2026-01-02", "7 Train")
     assert facts()["SHA-256"] == hashlib.sha256(run.read_bytes()).hexdigest()
     for name in ("run.json", "weights.json"):
         (run.parent / name).unlink()
-    assert not {"Made", "On clips", "SHA-256"} & set(facts())
+    assert not {"Made", "On clips"} & set(facts())
 
 
-def test_shipped_weights_are_called_unfit_for_real_use(weights, monkeypatch):
-    monkeypatch.setattr("mvemotion.demo.about.shipped_weights", lambda: weights)
-    said = about(load_weights(weights), weights, limits=SMALL, hop_s=5.0, is_local=True)
+def test_shipped_weights_are_called_unfit_for_real_use_wherever_they_lie(tmp_path):
+    copy = tmp_path / "copy.safetensors"
+    copy.write_bytes(shipped_weights().read_bytes())
+    said = told(copy)
     assert said["is_shipped"]
     assert "synthetic clips" in said["notice"]
     assert said["headline"] == "Not for real use."
+    assert dict(said["facts"])["Weights"] == "from the package itself"
+
+
+def test_weights_are_named_with_their_folder_however_the_path_is_given(weights, monkeypatch):
+    monkeypatch.chdir(weights.parent)
+    found = dict(told(Path(weights.name))["facts"])["Weights"]
+    assert found == f"from {weights.parent.name}/{weights.name}"
+
+
+def test_the_page_says_how_answers_are_read(weights):
+    assert "Reading" not in dict(told(weights)["facts"])
+    found = dict(told(weights, abstain_below=0.6, temperature=1.5)["facts"])["Reading"]
+    assert found == "uncertain: below 60 %; read at temperature 1.50"
 
 
 def test_shipped_weights_are_in_the_package_or_the_message_says_what_to_do(monkeypatch, tmp_path):
@@ -595,9 +615,20 @@ def test_the_address_can_be_typed_into_a_browser():
 
 
 @pytest.mark.parametrize("option", ["--hop", "--max-minutes"])
-def test_lengths_must_be_positive(option, capsys):
-    assert main(["demo", option, "0"]) == 2
-    assert "must be more than 0" in capsys.readouterr().err
+@pytest.mark.parametrize("value", ["0", "inf", "nan"])
+def test_lengths_must_be_positive_and_finite(option, value, capsys):
+    assert main(["demo", option, value]) == 2
+    assert "must be finite, and" in capsys.readouterr().err
+
+
+def test_a_hop_that_every_upload_would_fail_with_is_refused_before_listening(capsys):
+    assert main(["demo", "--hop", "0.05"]) == 2
+    assert "hop of 0.05 s: must be finite, and 0.1 or more" in capsys.readouterr().err
+
+
+def test_a_temperature_that_was_not_fitted_exits_3(weights, capsys):
+    assert main(["demo", "--weights", str(weights), "--port", "0", "--calibrated"]) == 3
+    assert "`mvemotion evaluate RUN --calibrate` writes it" in capsys.readouterr().err
 
 
 def test_weights_that_are_not_there_exit_3(tmp_path, capsys):

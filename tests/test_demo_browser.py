@@ -21,6 +21,7 @@ expect = sync_api.expect
 expect.set_options(timeout=30_000)
 SECONDS, WINDOW_S, HOP_S = 6.0, 2.0, 1.0
 REFUSED = "the server responded with a status of 422"  # what Chromium says of any refused upload
+NAMES = "|".join(EMOTIONS)
 OVERFLOW = "document.documentElement.scrollWidth - window.innerWidth"
 
 
@@ -274,6 +275,20 @@ def test_a_reloaded_result_is_still_there_and_a_lost_one_says_so(result, new_pag
     expect(result.locator("#empty")).to_be_visible()
     result.go_back()
     expect(result.locator("#result")).to_be_visible()
+
+
+def test_an_unsure_answer_is_called_uncertain_and_can_be_asked_about(browser, movie, tmp_path):
+    weights = tiny_weights(tmp_path / "w.safetensors")
+    with serving(weights, hop_s=HOP_S, abstain_below=0.99) as url:
+        page = browser.new_page()
+        page.goto(url)
+        page.set_input_files("#file", movie)
+        expect(page.locator("#now-emotion")).to_have_text("Uncertain")
+        expect(page.locator("#now-value")).to_have_text(re.compile(rf"^(?:{NAMES}) \d+ %$"))
+        expect(page.locator("#chart .threshold")).to_be_attached()
+        page.locator("#why-button").click()
+        expect(page.locator("#why-status")).to_contain_text("here (softmax)")
+        page.close()
 
 
 # --- Everyone, everywhere -------------------------------------------------------------------------

@@ -9,11 +9,13 @@ from itertools import combinations
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from matplotlib.offsetbox import AnnotationBbox
 from PIL import Image
 
+import mvemotion
 from media_files import Movie, face_picture, write_movie
 from mvemotion.cli import main
 from mvemotion.data.prepare import prepare
@@ -149,6 +151,21 @@ def test_no_answer_can_be_surer_than_one(probability):
         Predictor(trained("music_a2"), device="cpu", abstain_below=probability)
 
 
+@pytest.mark.parametrize("temperature", [0, -1, float("inf"), float("nan")])
+def test_a_temperature_is_finite_and_positive(temperature):
+    with pytest.raises(InputError, match="must be finite, and more than 0"):
+        Predictor(trained("music_a2"), device="cpu", temperature=temperature)
+
+
+def test_the_python_call_abstains_and_reads_at_a_temperature_as_the_command_does(tmp_path):
+    path = write_movie(tmp_path / "short.mp4", Movie(seconds=0.8))
+    options = {"device": "cpu", "abstain_below": 0.99, "temperature": 2.0, "batch_size": 1}
+    timeline = mvemotion.predict(path, trained("music_a2"), **options)
+    assert timeline.emotions == ("uncertain",)
+    assert timeline.temperature == 2.0
+    assert mvemotion.Predictor is Predictor
+
+
 def test_without_weights_those_of_the_package_answer_and_warn(tmp_path, capsys):
     path = write_movie(tmp_path / "short.mp4", Movie(seconds=0.8))
     with pytest.warns(UserWarning, match="synthetic clips only"):
@@ -267,10 +284,17 @@ def test_the_legend_names_the_highest_first(timeline):
     assert [means[name] for name in shown] == sorted(means.values(), reverse=True)
 
 
-def test_what_the_packages_weights_say_is_marked_as_not_for_use(timeline):
+def test_what_the_packages_weights_say_is_marked_as_not_for_use(timeline, tmp_path):
     card = read_json(shipped_weights().with_suffix(".json"))
-    assert timeline.caution == ""
-    assert "Not for real use" in replace(timeline, weights_sha256=card["sha256"]).caution
+    assert timeline.caution == timeline.to_dict()["caution"] == ""
+    shipped = replace(timeline, weights_sha256=card["sha256"])
+    assert "Not for real use" in shipped.caution
+    assert shipped.to_dict()["caution"] == shipped.caution
+    assert shipped.to_srt().split("\n")[2:4] == [shipped.caution, "Excited 70%"]
+    assert shipped.to_srt().count(shipped.caution) == 1
+    table = pd.read_csv(shipped.save(tmp_path / "song.csv"))
+    assert set(table["caution"]) == {shipped.caution}
+    assert set(table["abstain_below"]) == {0.5}
 
 
 @pytest.fixture

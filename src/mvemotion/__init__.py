@@ -16,6 +16,7 @@ _PUBLIC = {
     "count_parameters": "mvemotion.networks",
     "count_flops": "mvemotion.networks",
     "predict": "mvemotion.prediction",
+    "Predictor": "mvemotion.prediction",
     "Timeline": "mvemotion.timeline",
 }
 __all__ = sorted(_PUBLIC)

@@ -1,9 +1,9 @@
 """A trained network on recordings of any length: emotion over time (Figure 7)."""
 
 import hashlib
+import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,21 +13,17 @@ from torch.utils.data import default_collate
 from tqdm import tqdm
 
 from mvemotion.data.batches import InputPipeline
-from mvemotion.data.convert import face_arrays, music_arrays, video_array
+from mvemotion.data.window_inputs import TAIL_S, Window, read_window
 from mvemotion.data.window_pictures import WindowPictures
 from mvemotion.devices import open_fabric
 from mvemotion.errors import DataError, InputError
 from mvemotion.layers import channels_last_
-from mvemotion.media.audio import MIN_AUDIO_SHARE
-from mvemotion.media.sampling import frame_indices
-from mvemotion.media.windows import Excerpt, Recording
+from mvemotion.media.windows import Recording
 from mvemotion.paths import shipped_weights
 from mvemotion.runs import TrainedNetwork, load_weights
 from mvemotion.specs import EMOTIONS, STREAMS
 from mvemotion.timeline import Timeline, window_starts
 
-TAIL_S = 0.25  # about a packet of sound or some pictures: not worth a window of its own
-NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
 SHIPPED_NOTICE = (
     "no weights given: those of the package are used, which learned from synthetic clips only; "
     "on real videos the answers are arbitrary; name a run or a file for real use"
@@ -40,6 +36,9 @@ def predict(
     *,
     hop_s: float = 5.0,
     device: str = "auto",
+    batch_size: int = 4,
+    abstain_below: float = 0.0,
+    temperature: float = 1.0,
 ) -> Timeline:
     """Emotion over time in one recording; for several, `Predictor` loads the network once.
 
@@ -54,6 +53,8 @@ def predict(
         Seconds from one window to the next.
     device : str
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    batch_size, abstain_below, temperature
+        As for `Predictor`.
 
     Returns
     -------
@@ -77,7 +78,9 @@ def predict(
     if weights is None:
         warnings.warn(SHIPPED_NOTICE, stacklevel=2)
         weights = shipped_weights()
-    return Predictor(weights, device=device).predict(path, hop_s=hop_s)
+    options = {"abstain_below": abstain_below, "temperature": temperature}
+    predictor = Predictor(weights, device=device, batch_size=batch_size, **options)
+    return predictor.predict(path, hop_s=hop_s)
 
 
 class Predictor:
@@ -120,19 +123,17 @@ class Predictor:
     ):
         if not 0 <= abstain_below <= 1:
             raise InputError(f"abstain below {abstain_below}: a probability from 0 to 1 is needed")
-        trained, sha256 = _load(weights)
+        if not 0 < temperature < math.inf:
+            raise InputError(f"temperature {temperature}: must be finite, and more than 0")
+        trained, self.weights_sha256 = _load(weights)
         self.trained = _check_statistics(trained)
         self._fabric = open_fabric(device)
         self.network = self._fabric.to_device(channels_last_(trained.network)).eval()
         streams = self.network.streams
         self._pipeline = InputPipeline(streams, trained.clip_format, trained.statistics)
         self._arrays = {STREAMS[name].array for name in streams}
-        self._batch_size, self.temperature = batch_size, temperature
-        self._facts = {
-            "abstain_below": abstain_below,
-            "temperature": temperature,
-            "weights_sha256": sha256,
-        }
+        self.abstain_below, self.temperature = abstain_below, temperature
+        self._batch_size = batch_size
         prepared = {"faces": "sampled", "detector": "quick"} | trained.preparation
         self._pictures = WindowPictures(
             self._arrays,
@@ -194,10 +195,12 @@ class Predictor:
             logits=np.stack(logits),
             notes=notes,
             thumbnails=thumbnails,
-            **self._facts,
+            abstain_below=self.abstain_below,
+            temperature=self.temperature,
+            weights_sha256=self.weights_sha256,
         )
 
-    def windows(self, recording: Recording, starts_s: Sequence[float]) -> Iterator["Window"]:
+    def windows(self, recording: Recording, starts_s: Sequence[float]) -> Iterator[Window]:
         """What the windows that begin at these seconds hold, in one pass over the recording."""
         window_s = self.trained.clip_format.duration_s
         whole = window_starts(recording.duration_s, window_s, window_s, tail_s=TAIL_S)
@@ -208,14 +211,15 @@ class Predictor:
             choose=self._pictures.choose,
             converters=self._pictures.converters,
         )
-        return map(self._window, excerpts)
+        clip_format = self.trained.clip_format
+        return (read_window(excerpt, self._arrays, clip_format) for excerpt in excerpts)
 
-    def inputs(self, windows: Sequence["Window"]) -> dict[str, Tensor]:
+    def inputs(self, windows: Sequence[Window]) -> dict[str, Tensor]:
         """{stream: standardised (B, C, ...)}, on the network's device, of windows with items."""
         batch = default_collate([window.item for window in windows])
         return self._pipeline(self._fabric.to_device(batch))
 
-    def _answers(self, windows: Iterable["Window"]) -> Iterator[tuple[np.ndarray, str, np.ndarray]]:
+    def _answers(self, windows: Iterable[Window]) -> Iterator[tuple[np.ndarray, str, np.ndarray]]:
         """Logits, note and thumbnail of each window, some windows at a time."""
         waiting: list[Window] = []
         for window in windows:
@@ -226,7 +230,7 @@ class Predictor:
         yield from self._answer(waiting)
 
     @torch.no_grad()
-    def _answer(self, windows: list["Window"]) -> Iterator[tuple[np.ndarray, str, np.ndarray]]:
+    def _answer(self, windows: list[Window]) -> Iterator[tuple[np.ndarray, str, np.ndarray]]:
         whole = [window for window in windows if window.item]
         logits = iter(())
         if whole:
@@ -234,72 +238,6 @@ class Predictor:
         unknown = np.full(len(EMOTIONS), np.nan)
         for window in windows:
             yield next(logits) if window.item else unknown, window.note, window.thumbnail
-
-    def _window(self, excerpt: Excerpt) -> "Window":
-        """The arrays of one window, as the store would hold them, and what is unusual about it."""
-        clip_format, start_s = self.trained.clip_format, excerpt.start_s
-        arrays, times_s, notes = {}, {}, []
-        thumbnail = next(iter(excerpt.pictures.get("thumbnail", {}).values()), NO_PICTURE)
-        if any(name.startswith("music") for name in self._arrays):
-            waveform, note = _padded(excerpt, clip_format.duration_s)
-            notes.append(note)
-            if not len(waveform):
-                return Window(start_s, None, note, thumbnail)
-            arrays |= music_arrays(waveform, excerpt.sample_rate_hz, clip_format)
-        if self._arrays & {"video", "face"} and not excerpt.available:
-            return Window(start_s, None, "no picture", thumbnail)
-        if "video" in self._arrays:
-            shown = excerpt.pictures["frame"]
-            arrays["video"] = video_array(list(shown.values()), clip_format)
-            chosen = frame_indices(len(shown), clip_format.frames)
-            times_s["video"] = excerpt.times_s[list(shown)][chosen]
-        item = {"has_face": True}
-        if "face" in self._arrays:
-            found = {i: crop for i, crop in excerpt.pictures["face"].items() if crop is not None}
-            arrays["face"], source = face_arrays(found, clip_format)
-            item["has_face"] = bool(found)
-            times_s["face"] = excerpt.times_s[source[source >= 0]]
-            notes.append("" if found else "no face")
-        item |= {name: torch.from_numpy(arrays[name]) for name in self._arrays}
-        return Window(start_s, item, ", ".join(filter(None, notes)), thumbnail, times_s)
-
-
-@dataclass(frozen=True)
-class Window:
-    """What one window of a recording holds for a network.
-
-    Attributes
-    ----------
-    start_s : float
-        Where it begins, in seconds of the recording.
-    item : dict or None
-        As `ClipDataset` gives it; None if the network needs what is not there.
-    note : str
-        What is unusual about it; mostly empty.
-    thumbnail : np.ndarray
-        uint8 (H, W, 3), the picture in its middle; empty where there is none.
-    times_s : dict of np.ndarray
-        When the pictures in ``video`` and ``face`` were shown, float64 (T,), in seconds of the
-        recording; empty for ``face`` without one.
-    """
-
-    start_s: float
-    item: dict | None
-    note: str
-    thumbnail: np.ndarray
-    times_s: dict[str, np.ndarray] = field(default_factory=dict)
-
-
-def _padded(excerpt: Excerpt, duration_s: float) -> tuple[np.ndarray, str]:
-    """The window's sound and a note; silence is put after sound that ends too early."""
-    waveform, rate_hz = excerpt.waveform, excerpt.sample_rate_hz
-    found_s = len(waveform) / rate_hz if rate_hz else 0.0
-    if found_s < TAIL_S:  # the end of a codec's last packet
-        return waveform[:0], "no sound"
-    if found_s >= MIN_AUDIO_SHARE * duration_s:  # as `prepare` takes it
-        return waveform, ""
-    missing = int(duration_s * rate_hz) - len(waveform)
-    return np.pad(waveform, (0, missing)), f"{found_s:.1f} s of sound"
 
 
 def _load(weights: str | Path | TrainedNetwork) -> tuple[TrainedNetwork, str]:

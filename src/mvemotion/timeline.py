@@ -164,9 +164,7 @@ class Timeline:
     @property
     def conditions(self) -> str:
         """What "uncertain" means, and the temperature, in words; empty where neither is set."""
-        unsure = f"uncertain: below {100 * self.abstain_below:g} %" if self.abstain_below else ""
-        heated = f"read at temperature {self.temperature:.2f}" if self.temperature != 1 else ""
-        return "; ".join(filter(None, (unsure, heated)))
+        return describe_reading(self.abstain_below, self.temperature)
 
     def plot(self, *, reading: str = "softmax", ax: Axes | None = None) -> Axes:
         """One curve per emotion over time, thumbnails below; see `plot_timeline`.
@@ -218,6 +216,19 @@ class Timeline:
                 figure.supxlabel(self.caution, fontsize="small", color="0.35")
         title = f"Emotion over time (Figure 7): {_title(self, reading)}".replace("\n", "; ")
         save_figure(figure, path, title=title)
+
+
+def describe_reading(abstain_below: float, temperature: float) -> str:
+    """Below what an answer is uncertain, and the temperature; empty where neither is set.
+
+    Examples
+    --------
+    >>> describe_reading(0.6, 1.371)
+    'uncertain: below 60 %; read at temperature 1.37'
+    """
+    unsure = f"uncertain: below {100 * abstain_below:g} %" if abstain_below else ""
+    heated = f"read at temperature {temperature:.2f}" if temperature != 1 else ""
+    return "; ".join(filter(None, (unsure, heated)))
 
 
 def is_shipped(weights_sha256: str) -> bool:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from mvemotion.cli.arguments import add_device, command, positive
+from mvemotion.cli.arguments import add_confidence, add_device, command, positive
 
 
 def add_commands(commands) -> None:
@@ -24,6 +24,7 @@ def add_commands(commands) -> None:
     parser.add_argument("--max-upload-mb", type=positive, default=500, help="of one file")
     parser.add_argument("--max-minutes", type=float, default=20.0, help="of one recording")
     parser.add_argument("--hop", type=float, default=5.0, help="seconds between windows")
+    add_confidence(parser)
     add_device(parser)
 
 
@@ -48,5 +49,7 @@ def run_demo(options: argparse.Namespace) -> None:
         port=options.port,
         hop_s=options.hop,
         device=options.device,
+        calibrated=options.calibrated,
+        abstain_below=options.abstain,
         limits=Limits(upload_mb=options.max_upload_mb, minutes=options.max_minutes),
     )

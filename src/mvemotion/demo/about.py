@@ -5,13 +5,12 @@ from pathlib import Path
 
 from mvemotion.demo.examples import EXAMPLES
 from mvemotion.demo.uploads import Limits
-from mvemotion.errors import InputError
 from mvemotion.figures import EMOTION_COLOURS, LINES
 from mvemotion.files import read_json
 from mvemotion.networks import count_parameters
-from mvemotion.paths import shipped_weights
-from mvemotion.runs import TrainedNetwork
+from mvemotion.prediction import Predictor
 from mvemotion.specs import EMOTIONS, find_network
+from mvemotion.timeline import describe_reading, is_shipped
 
 DASHES = {"-": "", "--": "7 4", "-.": "8 4 2 4"}  # Matplotlib's line styles in SVG's words
 SHIPPED = (
@@ -28,17 +27,17 @@ GIVEN = (
 
 
 def about(
-    trained: TrainedNetwork, weights: Path, *, limits: Limits, hop_s: float, is_local: bool
+    predictor: Predictor, weights: Path, *, limits: Limits, hop_s: float, is_local: bool
 ) -> dict:
     """All that the page needs to know before any upload, JSON-ready."""
-    is_shipped = _is_shipped(weights)
-    headline, notice = SHIPPED if is_shipped else GIVEN
+    headline, notice = SHIPPED if is_shipped(predictor.weights_sha256) else GIVEN
+    trained = predictor.trained
     return {
         "network": trained.network_id,
-        "is_shipped": is_shipped,
+        "is_shipped": is_shipped(predictor.weights_sha256),
         "headline": headline,
         "notice": notice,
-        "facts": _facts(trained, weights, hop_s),
+        "facts": _facts(predictor, weights, hop_s),
         "window_s": trained.clip_format.duration_s,
         "is_local": is_local,
         "limits": {key: asdict(limits)[key] for key in ("upload_mb", "minutes")},
@@ -61,27 +60,26 @@ def read_card(weights: Path) -> dict:
     return sidecar.get("provenance", {}) | sidecar | run
 
 
-def _is_shipped(weights: Path) -> bool:
-    try:
-        return weights.resolve() == shipped_weights().resolve()
-    except InputError:
-        return False
-
-
-def _facts(trained: TrainedNetwork, weights: Path, hop_s: float) -> list[tuple[str, str]]:
+def _facts(predictor: Predictor, weights: Path, hop_s: float) -> list[tuple[str, str]]:
     """Label and value, in the order to show them; what the card does not say is left out."""
-    card, place = read_card(weights), f"Table {find_network(trained.network_id).table} of the paper"
-    origin = (
-        "the package itself" if _is_shipped(weights) else f"{weights.parent.name}/{weights.name}"
-    )
+    trained, card = predictor.trained, read_card(weights)
+    place = f"Table {find_network(trained.network_id).table} of the paper"
     clips = ", ".join(f"{count} {split}" for split, count in card.get("clips", {}).items())
     facts = [
         ("Network", f"{trained.network_id} ({place})"),
         ("Parameters", f"{count_parameters(trained.network).total:,}"),
-        ("Weights", f"from {origin}"),
+        ("Weights", f"from {_origin(predictor, weights)}"),
         ("Made", card.get("time_utc", "")[:10]),
         ("On clips", clips),
-        ("SHA-256", card.get("sha256", "")),
+        ("SHA-256", predictor.weights_sha256),
         ("One answer", f"for {trained.clip_format.duration_s:g} s, every {hop_s:g} s"),
+        ("Reading", describe_reading(predictor.abstain_below, predictor.temperature)),
     ]
     return [(label, value) for label, value in facts if value]
+
+
+def _origin(predictor: Predictor, weights: Path) -> str:
+    """The file and its folder; no more of this computer's paths than is of use."""
+    if is_shipped(predictor.weights_sha256):
+        return "the package itself"
+    return f"{weights.resolve().parent.name}/{weights.name}"

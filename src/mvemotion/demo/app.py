@@ -66,7 +66,7 @@ class Demo:
         self._predictor, self._hop_s, self._limits = predictor, hop_s, limits
         self._names = own_names(host)
         self._about = about(
-            predictor.trained,
+            predictor,
             weights,
             limits=limits,
             hop_s=hop_s,

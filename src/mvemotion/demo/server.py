@@ -1,5 +1,6 @@
 """Load the network, bind the port, serve until stopped."""
 
+import math
 import socket
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from mvemotion.demo.uploads import DEFAULT_LIMITS, Limits
 from mvemotion.errors import InputError
 from mvemotion.paths import shipped_weights
 from mvemotion.prediction import Predictor
+from mvemotion.temperature import read_temperature
+from mvemotion.timeline import check_hop
 
 EVERYWHERE = ("0.0.0.0", "::")
 GRACE_S = 3  # for answers under way when the server is stopped
@@ -22,6 +25,8 @@ def serve(
     port: int = 8000,
     hop_s: float = 5.0,
     device: str = "auto",
+    calibrated: bool = False,
+    abstain_below: float = 0.0,
     limits: Limits = DEFAULT_LIMITS,
 ) -> None:
     """Serve the page until the process is told to stop, and say where.
@@ -36,6 +41,10 @@ def serve(
         Seconds from one window to the next.
     device : str
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    calibrated : bool
+        Probabilities at the temperature that `mvemotion.temperature.calibrate` left.
+    abstain_below : float
+        The least probability that names an emotion; below it the page says ``uncertain``.
     limits : Limits
         Of uploads and of what is kept.
 
@@ -44,14 +53,17 @@ def serve(
     InputError
         If the port is taken, the host is not one of this computer, or an option does not fit.
     DataError
-        If the weights do not.
+        If the weights do not, or no temperature was fitted to them.
     """
-    if not hop_s > 0 or not limits.minutes > 0:
-        raise InputError(f"--hop {hop_s}, --max-minutes {limits.minutes}: must be more than 0")
+    check_hop(hop_s)
+    if not 0 < limits.minutes < math.inf:
+        raise InputError(f"--max-minutes {limits.minutes}: must be finite, and more than 0")
     with listen(host, port) as listener:
         file = _weights_file(weights)
+        options = {"temperature": read_temperature(file) if calibrated else 1.0}
         # One window at a time: progress is shown, and a cancelled job ends, at every window.
-        predictor = Predictor(file, device=device, batch_size=1)
+        options |= {"abstain_below": abstain_below, "batch_size": 1}
+        predictor = Predictor(file, device=device, **options)
         demo = Demo(predictor, file, hop_s=hop_s, limits=limits, host=host)
         print(f"{predictor.trained.network_id} from {file}")
         print(f"open {address(listener)} in a browser; stop with Ctrl+C", flush=True)

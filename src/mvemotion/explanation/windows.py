@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from mvemotion.data.window_inputs import Window
 from mvemotion.errors import ClipError, InputError
 from mvemotion.explanation.activation_maps import activation_maps
 from mvemotion.explanation.attribution import Ablation
 from mvemotion.explanation.pictures import draw_modality
 from mvemotion.media.windows import Recording
-from mvemotion.prediction import Predictor, Window
+from mvemotion.prediction import Predictor
 from mvemotion.runs import TrainedNetwork
 from mvemotion.specs import EMOTIONS, STREAMS, ClipFormat
 

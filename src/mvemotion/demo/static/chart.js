@@ -50,7 +50,7 @@ export class Chart {
     this.head = shape("circle", { class: "cursor-head", r: 5, cy: 5 });
     this.window = shape("rect", { class: "window", y: TOP, height: this.height - TOP });
     const svg = shape("svg", { viewBox: `0 0 ${this.width} ${total}`, height: total, "aria-hidden": "true" });
-    svg.append(...this.axes(), this.window, ...this.emotions.map((emotion) => this.curve(emotion)));
+    svg.append(...this.axes(), ...this.threshold(), this.window, ...this.emotions.map((emotion) => this.curve(emotion)));
     svg.append(this.ribbon(this.result.segments, this.height + 24, "likeliest"));
     if (ribbons === 2) {
       svg.append(this.ribbon(this.result.scenes, this.height + 24 + RIBBON + RIBBON_GAP, "drawn as"));
@@ -75,6 +75,17 @@ export class Chart {
       nodes.push(shape("text", { x: this.x(time), y: this.height + 16, "text-anchor": "middle" }, clock(time)));
     }
     return nodes;
+  }
+
+  // Below it an answer is uncertain; it is a share, and says nothing of sigmoid curves.
+  threshold() {
+    const { threshold } = this.result;
+    if (!threshold || this.reading !== "softmax") return [];
+    const y = this.y(threshold), right = this.width - RIGHT;
+    return [
+      shape("line", { class: "threshold", x1: LEFT, x2: right, y1: y, y2: y }),
+      shape("text", { x: right, y: y - 4, "text-anchor": "end" }, "uncertain below"),
+    ];
   }
 
   curve({ name, colour, dash }) {

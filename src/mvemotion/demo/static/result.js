@@ -106,19 +106,20 @@ export class ResultView {
   }
 
   name(window) {
-    const { emotion } = window;
+    const { emotion, likeliest } = window;
+    const isUnsure = emotion === "uncertain";
     const colour = this.about.emotions.find(({ name }) => name === emotion)?.colour;
     find("now-span").textContent = `From ${clock(window.start)} to ${clock(window.end)}`;
-    find("now-emotion").textContent = emotion || "No answer";
+    find("now-emotion").textContent = isUnsure ? "Uncertain" : emotion || "No answer";
     find("now-swatch").style.background = colour ?? "var(--line)";
-    const value = window[this.reading][emotion];
-    find("now-value").textContent = value === undefined || value === null ? "" : percent(value);
+    const value = percent(window[this.reading][likeliest]);
+    find("now-value").textContent = likeliest ? (isUnsure ? `${likeliest} ${value}` : value) : "";
     find("now-note").textContent = window.note && `Note: ${window.note}`;
-    find("why-button").disabled = !emotion;
-    find("why-button").textContent = emotion ? `Why ${emotion}?` : "Why?";
+    find("why-button").disabled = !likeliest;
+    find("why-button").textContent = likeliest ? `Why ${likeliest}?` : "Why?";
     for (const row of find("bars").children) {
       const share = window[this.reading][row.dataset.name];
-      row.classList.toggle("likeliest", row.dataset.name === emotion);
+      row.classList.toggle("likeliest", row.dataset.name === likeliest);
       row.querySelector(".fill").style.width = `${100 * (share ?? 0)}%`;
       row.querySelector(".value").textContent = percent(share);
     }
@@ -157,6 +158,7 @@ function understand(timeline, analysis, base) {
     end: row.end_s,
     middle: Math.min((row.start_s + row.end_s) / 2, timeline.duration_s),
     emotion: row.emotion,
+    likeliest: likeliest(timeline.emotions, row),
     note: row.note,
     hasPicture: pictures.has(index),
     softmax: read(row, "p"),
@@ -169,10 +171,17 @@ function understand(timeline, analysis, base) {
     at,
     duration: timeline.duration_s,
     windowLength: timeline.window_s,
+    threshold: timeline.abstain_below,
     segments: segments(windows, timeline.duration_s),
     scenes: analysis.scenes.map((emotion, index) => ({ emotion, start: index * scene, stop: (index + 1) * scene })),
     picture: (index) => `${base}/pictures/${index}.jpg`,
   };
+}
+
+// The most probable emotion of a window, even if too unsure to be its answer; empty without one.
+function likeliest(emotions, row) {
+  const top = emotions.reduce((best, name) => row[`p_${name}`] > row[`p_${best}`] ? name : best);
+  return row.emotion && top;
 }
 
 // Neighbouring windows of one emotion are one segment; borders lie halfway between answers.

@@ -17,14 +17,14 @@ export class Why {
     find("why").hidden = true;
   }
 
-  async ask(window, emotion = window.emotion) {
+  async ask(window, emotion = window.likeliest) {
     this.controller?.abort();
     const { signal } = (this.controller = new AbortController());
     this.window = window;
     this.choice.value = emotion;
-    const isTop = emotion === window.emotion;
+    const isTop = emotion === window.likeliest;
     find("why").hidden = false;
-    find("why-title").textContent = `Why ${emotion}${isTop ? "" : `, rather than ${window.emotion}`}, ${clock(window.start)} to ${clock(window.end)}`;
+    find("why-title").textContent = `Why ${emotion}${isTop ? "" : `, rather than ${window.likeliest}`}, ${clock(window.start)} to ${clock(window.end)}`;
     find("why-found").replaceChildren();
     find("why-found").setAttribute("aria-busy", "true");
     find("why-status").textContent = "Looking into the network …";
@@ -51,8 +51,8 @@ export class Why {
 
   show(result, path, query) {
     find("why-status").textContent =
-      `${result.emotion} has ${percent(result.probability)} here (softmax). Each bar: how many points of that rest on ` +
-      "this modality, that is, are lost when the network gets an average clip's instead; to the left: it speaks against.";
+      `${result.emotion} has ${percent(result.probability)} here (softmax). Each bar: how many points of that this ` +
+      "modality gave, that is, are lost when the network gets an average clip's instead; to the left: it spoke against it.";
     const colour = this.emotions.find(({ name }) => name === result.emotion).colour;
     const parts = Object.entries(result.attribution).map(([name, share]) => part(name, share, colour));
     const figures = result.pictures.map((one) => picture(one, `${path}${one.modality}.png${query}`));
@@ -67,7 +67,7 @@ function part(name, share, colour) {
   const width = `${Math.min(Math.abs(share), 1) * 50}%`;
   const fill = element("span", { class: "fill", style: { width, background: colour, [share < 0 ? "right" : "left"]: "50%" } });
   const track = element("span", { class: "track", "aria-hidden": "true" }, fill, element("span", { class: "zero" }));
-  return element("li", { title: share < 0 ? "speaks against it" : "speaks for it" },
+  return element("li", { title: share < 0 ? "spoke against it" : "spoke for it" },
     element("span", {}, name), track, element("span", { class: "value" }, points(share)));
 }
 
