@@ -23,12 +23,14 @@ from mvemotion.explanation import (
     Ablation,
     WindowExplanation,
     activation_maps,
+    choose_windows,
     explain_recording,
     explain_window,
     explain_windows,
     write_page,
 )
 from mvemotion.explanation.pictures import band_centres_hz, shown_heat
+from mvemotion.explanation.words import effect, points, rests_on
 from mvemotion.files import read_json
 from mvemotion.networks import create_network
 from mvemotion.prediction import Predictor
@@ -527,8 +529,27 @@ def test_an_unsure_answer_is_explained_as_such(movies, tmp_path):
     predictor = Predictor(trained("music_a2"), device="cpu", abstain_below=0.99)
     timeline = predictor.predict(movies["bars"], hop_s=3.0)
     explained = explain_recording(movies["bars"], predictor, timeline)
-    assert list(explained.windows) == [0]
+    surest = int(timeline.probabilities.max(1).argmax())
+    assert list(explained.windows) == [surest]
+    assert "uncertain: below 99 %" in Page(write_page(explained, tmp_path)).text
     found = Page(write_page(explained, tmp_path))
-    answer = f"uncertain: {explained.windows[0].emotion}"
-    assert f"s: {answer}, " in found.text  # over the maps
-    assert found.text.count(answer) == 1 + len(timeline.starts_s)
+    answers = [f"uncertain: {EMOTIONS[index]}" for index in timeline.logits.argmax(1)]
+    assert f"s: {answers[surest]}, " in found.text  # over the maps
+    assert found.text.count("uncertain: ") == 2 + len(timeline.starts_s)  # once in the lead
+
+
+def test_every_answer_is_shown_before_any_again_and_unsure_ones_come_last():
+    emotions = ("uncertain",) * 9 + ("Sad",) * 3 + ("Fear",) + ("Sad",) * 2 + ("", "Tension")
+    sureness = np.linspace(0.9, 0.5, len(emotions))
+    assert choose_windows(emotions, sureness, most=3) == [9, 12, 16]
+    assert choose_windows(emotions, sureness, most=4) == [9, 12, 13, 16]
+    assert choose_windows(emotions, sureness) == [0, 9, 12, 13, 16]
+
+
+def test_the_page_says_of_each_modality_what_it_gave_and_never_rests_on_what_spoke_against():
+    assert rests_on({"face": -0.02, "music": 0.41}).startswith("Given to an answer")
+    assert "face −2 (spoke against it)" in rests_on({"face": -0.02, "music": 0.41})
+    assert rests_on({"face": -0.02, "music": -0.4}).startswith("No modality alone carries")
+    assert (points(0.77), points(-0.03), points(0.001)) == ("+77", "−3", "0")
+    against = explanation("music_a3_mmtm", attribution={"music": -0.1})
+    assert "spoke against it: without it, Sad rises from 50" in effect(against, "music")

@@ -74,10 +74,9 @@ def _in_short(found: RecordingExplanation):
     windows = "1 window" if count == 1 else f"{count} windows"
     yield f"Of {windows}: {words.shares(found.timeline)}."
     if found.falls:
-        means = {m: np.mean([fall[m] for fall in found.falls.values()]) for m in found.modalities}
-        order = sorted(means, key=means.get, reverse=True)
-        moved = ", ".join(f"{words.points(means[m])} without {m}" for m in order)
-        yield f"What an answer rests on, in points of its probability, on average: {moved}."
+        yield words.rests_on(
+            {m: np.mean([fall[m] for fall in found.falls.values()]) for m in found.modalities}
+        )
     notes = [note for note in found.timeline.notes if note]
     if notes:
         kinds = ", ".join(f"{note} ({notes.count(note)})" for note in dict.fromkeys(notes))
@@ -137,7 +136,7 @@ def _bar(fall: float) -> dict:
     return {
         "points": words.points(fall),
         "width": f"{100 * min(abs(fall), 1):.0f}",
-        "kind": "falls" if fall >= 0 else "rises",
+        "kind": "for" if fall >= 0 else "against",
     }
 
 

@@ -1,5 +1,6 @@
 """Why a network answered as it did all along a recording."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -54,7 +55,7 @@ def explain_recording(
     """
     answers = timeline.logits.argmax(1)
     answered = np.flatnonzero(~np.isnan(timeline.logits).any(1)).tolist()
-    chosen = set(choose_windows(timeline.emotions))
+    chosen = set(choose_windows(timeline.emotions, timeline.probabilities.max(1)))
     windows = predictor.windows(predictor.open(path), timeline.starts_s[answered])
     shown = None if progress else True
     bar = tqdm(windows, f"{timeline.source}, why", len(answered), disable=shown)
@@ -68,13 +69,20 @@ def explain_recording(
     return RecordingExplanation(timeline, predictor.network.spec.modalities, falls, explained)
 
 
-def choose_windows(emotions: tuple[str, ...], most: int = MOST) -> list[int]:
-    """The first window of each stretch of one answer; of too many stretches, the longest.
+def choose_windows(
+    emotions: Sequence[str], confidence: Sequence[float], most: int = MOST
+) -> list[int]:
+    """The most probable window of each stretch of one answer; of too many stretches, some.
+
+    First the longest stretch of each answer, then the longest of all others; those without a sure
+    answer come last.
 
     Parameters
     ----------
-    emotions : tuple of str
+    emotions : sequence of str
         Each window's answer; empty without one, which is never chosen.
+    confidence : sequence of float
+        The highest probability of each.
     most : int
         How many to choose.
 
@@ -85,14 +93,18 @@ def choose_windows(emotions: tuple[str, ...], most: int = MOST) -> list[int]:
 
     Examples
     --------
-    >>> choose_windows(("Sad", "Sad", "Fear", "", "Sad"))
-    [0, 2, 4]
-    >>> choose_windows(("Sad", "Sad", "Fear", "Tension", "Tension"), most=2)
-    [0, 3]
+    >>> choose_windows(("Sad", "Sad", "Fear", "", "Sad"), (0.5, 0.9, 0.7, 0, 0.6))
+    [1, 2, 4]
+    >>> choose_windows(("Sad", "Sad", "Fear", "Sad", "Sad", "Sad"), (0.9,) * 6, most=2)
+    [2, 3]
     """
-    stretches = []
-    for emotion, group in groupby(range(len(emotions)), key=emotions.__getitem__):
-        indices = list(group)
-        if emotion:
-            stretches.append((-len(indices), indices[0]))
-    return sorted(first for _, first in sorted(stretches)[:most])
+    groups = groupby(range(len(emotions)), key=emotions.__getitem__)
+    stretches = [(emotion, list(indices)) for emotion, indices in groups if emotion]
+    stretches.sort(key=lambda stretch: -len(stretch[1]))
+    seen, ranked = set(), []
+    for emotion, indices in stretches:
+        rank = (emotion == "uncertain", emotion in seen)
+        ranked.append((rank, max(indices, key=confidence.__getitem__)))
+        seen.add(emotion)
+    ranked.sort(key=lambda one: one[0])
+    return sorted(window for _, window in ranked[:most])

@@ -31,9 +31,26 @@ def percent(share: float) -> str:
 
 
 def points(fall: float) -> str:
-    """A fall in points of a hundred, with its sign: ``"−31"`` if the probability falls by 0.31."""
-    rounded = round(-100 * fall)
+    """What a modality gave, in points of a hundred: ``"+31"`` if 0.31 is lost without it."""
+    rounded = round(100 * fall)
     return f"{rounded:+d}".replace("-", "−") if rounded else "0"
+
+
+def rests_on(means: dict[str, float]) -> str:
+    """What answers rest on, on average, as a sentence that claims nothing where nothing helps.
+
+    Examples
+    --------
+    >>> rests_on({"face": -0.02, "music": 0.41})
+    'Given to an answer, in points, on average: music +41; face −2 (spoke against it).'
+    >>> rests_on({"face": -0.02})
+    'No modality alone carries an answer, in points, on average: face −2 (spoke against it).'
+    """
+    given = {m: points(means[m]) for m in sorted(means, key=means.get, reverse=True)}
+    told = [f"{m} {p}" + " (spoke against it)" * p.startswith("−") for m, p in given.items()]
+    helps = any(p.startswith("+") for p in given.values())
+    lead = "Given to" if helps else "No modality alone carries"
+    return f"{lead} an answer, in points, on average: {'; '.join(told)}."
 
 
 def shares(timeline: Timeline) -> str:
@@ -100,8 +117,10 @@ def effect(found: WindowExplanation, modality: str) -> str:
     whole, fall = found.probability, found.attribution[modality]
     if not has_input(found, modality):
         return f"No {modality} was found in this window: there is nothing to take away."
-    moves = "falls" if fall > 0 else "rises"
-    taken = f"Without it, {found.emotion} {moves} from {percent(whole)} to {percent(whole - fall)}"
+    moved = f"{found.emotion} {{}} from {percent(whole)} to {percent(whole - fall)}"
+    taken = f"Without it, {moved.format('falls')}"
+    if fall < 0:
+        taken = f"It spoke against it: without it, {moved.format('rises')}"
     if round(100 * fall) == 0:
         taken = f"Without it, {found.emotion} stays at {percent(whole)}"
     if len(found.attribution) == 1:
