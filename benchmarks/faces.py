@@ -27,18 +27,16 @@ from mvemotion.media.video import PictureConverter
 from mvemotion.provenance import provenance
 from mvemotion.specs import PAPER_FORMAT
 
-QUICK = DETECTORS["quick"]
-SETTINGS = {
-    **DETECTORS,
-    "quick, any size": replace(QUICK, min_share=0.0),
-    "quick, steps of 1.15": replace(QUICK, scale_factor=1.15),
-    "quick, steps of 1.2": replace(QUICK, scale_factor=1.2),
-    "quick, steps of 1.2, 2 neighbours": replace(QUICK, scale_factor=1.2, neighbours=2),
-    "quick, 240 wide": replace(QUICK, width=240),
-}
 SURE = 0.95  # MTCNN's own probability, from which its finding counts
 LARGE = 0.15  # of the picture's shorter side: the faces that recall is of
 SAME_FACE = 0.25  # intersection over union of a cascade's square and MTCNN's rectangle
+QUICK = DETECTORS["quick"]
+SETTINGS = {
+    **DETECTORS,
+    "quick, 15 % of the side": replace(QUICK, min_share=LARGE),
+    "coarse, 3 neighbours": replace(DETECTORS["coarse"], neighbours=3),
+    "coarse, steps of 1.15": replace(DETECTORS["coarse"], scale_factor=1.15),
+}
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 

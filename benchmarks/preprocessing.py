@@ -43,7 +43,7 @@ from mvemotion.data.convert import Options, convert_clip
 from mvemotion.data.spectrogram_process import spectrogram_process
 from mvemotion.specs import PAPER_FORMAT
 with spectrogram_process() as make_spectrogram:
-    options = Options(PAPER_FORMAT, "sampled", "quick")
+    options = Options(PAPER_FORMAT, "sampled", "coarse")
     convert_clip(Path(sys.argv[1]), options, make_spectrogram=make_spectrogram)
     (helper,) = multiprocessing.active_children()
     for process in ("self", helper.pid):
@@ -104,7 +104,7 @@ def measure_cost(paths: list[Path], rounds: int, folder: Path) -> dict:
 def prepare_clip(path: Path, faces: str, folder: Path) -> None:
     """All that `prepare` does with one clip."""
     digest = hash_file(path)
-    arrays, facts = convert_clip(path, Options(PAPER_FORMAT, faces, "quick"))
+    arrays, facts = convert_clip(path, Options(PAPER_FORMAT, faces, "coarse"))
     write_clip(folder, "clip", arrays, facts | {"sha256": digest})
 
 

@@ -41,20 +41,20 @@ def test_a_face_is_found_where_it_is(detector):
 def test_a_face_in_a_large_picture_is_given_in_its_own_pixels():
     square = (200, 500, 260)
     luma = picture_with_faces(square, height=720, width=1280)
-    assert overlap(find_largest_face(luma, DETECTORS["quick"]), square) > 0.6
+    assert overlap(find_largest_face(luma, DETECTORS["coarse"]), square) > 0.6
 
 
 def test_the_largest_of_two_faces_is_taken():
     small, large = (60, 20, 60), (30, 170, 110)
     luma = picture_with_faces(small, large)
-    assert overlap(find_largest_face(luma, DETECTORS["quick"]), large) > 0.5
+    assert overlap(find_largest_face(luma, DETECTORS["coarse"]), large) > 0.5
 
 
 def test_what_is_small_for_its_picture_is_no_face():
     small = (60, 20, 30)
     wide, tall = picture_with_faces(small), picture_with_faces(small, height=320)
-    assert overlap(find_largest_face(wide, DETECTORS["quick"]), small) > 0.5
-    assert find_largest_face(tall, DETECTORS["quick"]) is None  # 15 % of 320 are 48 pixels
+    assert overlap(find_largest_face(wide, DETECTORS["coarse"]), small) > 0.5
+    assert find_largest_face(tall, DETECTORS["coarse"]) is None  # 15 % of 320 are 48 pixels
 
 
 @pytest.mark.parametrize("detector", DETECTORS.values(), ids=DETECTORS)
@@ -64,7 +64,7 @@ def test_a_plain_picture_has_no_face(detector):
 
 def test_a_face_at_the_border_stays_inside_the_picture():
     luma = picture_with_faces((10, 205, 110), height=160, width=320)
-    row, column, side = find_largest_face(luma, DETECTORS["quick"])
+    row, column, side = find_largest_face(luma, DETECTORS["coarse"])
     assert 0 <= row <= row + side <= 160
     assert 0 <= column <= column + side <= 320
 

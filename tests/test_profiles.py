@@ -33,7 +33,7 @@ def test_the_sample_profile_uses_the_papers_input_sizes():
 
 def test_the_paper_profile_searches_every_frame_in_full_precision():
     profile = load_profile("paper")
-    assert (profile.faces, profile.detector) == ("all", "quick")
+    assert (profile.faces, profile.detector) == ("all", "coarse")
     assert {profile.config(row).precision for row in profile.rows} == {"32-true"}
 
 
@@ -100,7 +100,7 @@ def test_a_profile_of_ones_own_may_set_everything(tmp_path):
         (HEAD + "[clip_format]\nslow_frames = 65", "slow_frames is 65; at most frames, 64"),
         (HEAD + 'faces = "some"', "face search 'some'"),
         (HEAD + "faces = 3", "face search '3'"),
-        (HEAD + 'detector = "best"', "face detector 'best': must be one of quick, plain"),
+        (HEAD + 'detector = "best"', "face detector 'best': must be one of coarse, quick, plain"),
     ],
 )
 def test_a_profile_with_a_mistake_is_refused_by_name(tmp_path, text, message):

@@ -39,7 +39,7 @@ class Profile:
     references: tuple[str, ...] = ()  # ids of `list_references`: what stands beside the rows
     clip_format: ClipFormat = field(default_factory=ClipFormat)
     faces: str = "sampled"  # which frames are searched for faces (assumption 3)
-    detector: str = "quick"  # and with what: a name of `mvemotion.media.faces.DETECTORS`
+    detector: str = "coarse"  # and with what: a name of `mvemotion.media.faces.DETECTORS`
     training: dict = field(default_factory=dict)  # settings of `TrainingConfig` for every row
     overrides: dict = field(default_factory=dict)  # the same for single rows, by id
     synthetic: dict = field(default_factory=dict)  # options of `synthesize`; {}: needs DATA

@@ -44,7 +44,7 @@ def prepare(
     *,
     clip_format: ClipFormat = PAPER_FORMAT,
     faces: str = "sampled",
-    detector: str = "quick",
+    detector: str = "coarse",
     crop_bars: bool = False,
     shares: Mapping[str, float] = SHARES,
     seed: int = 0,
@@ -73,7 +73,7 @@ def prepare(
         In which frames faces are searched: ``"sampled"``, ``"every-K"``, ``"all"`` (as in the
         paper) or ``"none"``.
     detector : str
-        ``"quick"`` or ``"plain"``: see `mvemotion.media.faces.DETECTORS`.
+        ``"coarse"``, ``"quick"`` or ``"plain"``: see `mvemotion.media.faces.DETECTORS`.
     crop_bars : bool
         Cut black bars off the pictures before anything else (assumption 22).
     shares, seed
