@@ -134,7 +134,7 @@ class Predictor:
         self._arrays = {STREAMS[name].array for name in streams}
         self.abstain_below, self.temperature = abstain_below, temperature
         self._batch_size = batch_size
-        prepared = {"faces": "sampled", "detector": "quick"} | trained.preparation
+        prepared = {"faces": "sampled", "detector": "coarse"} | trained.preparation
         self._pictures = WindowPictures(
             self._arrays,
             trained.clip_format,

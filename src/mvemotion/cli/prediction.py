@@ -39,7 +39,7 @@ def add_commands(commands) -> None:
     )
     add_confidence(parser)
     parser.add_argument("--faces", help="as in mvemotion prepare; as for training, if absent")
-    parser.add_argument("--detector", choices=("quick", "plain"), help="ditto")
+    parser.add_argument("--detector", choices=("coarse", "quick", "plain"), help="ditto")
     parser.add_argument("--batch-size", type=positive, default=4, help="windows at a time")
     add_device(parser)
 
