@@ -40,7 +40,7 @@ def plot_curves(
         place = np.concatenate([[0], times_s, [end_s]])
         points = {"marker": "o", "ms": 3, "markevery": slice(1, -1)}
         curves += ax.plot(place, held, label=emotion, **points, **style)
-    ax.set(xlim=(0, end_s), ylim=(0, 100), xlabel="Time (s)")
+    ax.set(xlim=(0, end_s), ylim=(0, 101), xlabel="Time (s)")  # a line at 100 is whole
     order = np.argsort(-np.nansum(values, axis=0), kind="stable")
     ax.legend(handles=[curves[index] for index in order], **(ABOVE if is_narrow else BESIDE))
     return ax
