@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import av
@@ -64,19 +65,27 @@ def main() -> None:
     cv2.setNumThreads(1)
     sources = scan(options.data)
     chosen = sources[:: max(len(sources) // options.clips, 1)][: options.clips]
-    paths = [source.path for source in chosen]
+    paths, load = [source.path for source in chosen], os.getloadavg()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         result = {
+            "clips": dict(Counter(map(kind, paths))),
             "cost": measure_cost(paths, options.rounds, folder),
             "naive": measure_naive(paths[: options.naive], folder),
             "memory": measure_memory(folder),
             "workers": measure_workers(chosen, folder),
-            "load_average": os.getloadavg(),
+            "load_average": {"before": load, "after": os.getloadavg()},
             "provenance": provenance(),
         }
     write_json(options.out, result)
     print(options.out.read_text())
+
+
+def kind(path: Path) -> str:
+    """Size and codec of a clip's pictures."""
+    with av.open(str(path)) as container:
+        codec = container.streams.video[0].codec_context
+        return f"{codec.width}x{codec.height} {codec.name}"
 
 
 # --- Cost -----------------------------------------------------------------------------------------
