@@ -1,4 +1,4 @@
-"""The notebooks as documents: their parts, their cells, and the outputs that were committed.
+"""The notebooks as documents: their parts and their cells.
 
 That they run is shown by nbval (`make test`); that cells marked NBVAL_CHECK_OUTPUT still print the
 same, too.
@@ -6,22 +6,17 @@ same, too.
 
 import ast
 import re
-import socket
-import tempfile
 from pathlib import Path
 
 import nbformat
 import pandas as pd
 import pytest
 
-import mvemotion
 from mvemotion.census import count_parts
 from mvemotion.claims import list_claims
 from mvemotion.media.sampling import frame_indices
-from mvemotion.notebook_format import code_digest
 from mvemotion.paths import notebooks_dir, replication_file
 from mvemotion.published import published_confusions, published_table
-from mvemotion.report.notebook_pages import WIDGET
 from mvemotion.reporting import networks_table
 from mvemotion.specs import EMOTIONS
 from mvemotion.statistics import confused_pairs
@@ -39,7 +34,6 @@ PARAMETERS = {
 LAST_PARTS = ["Compare with the paper", "What we learned", "Exercises", "Where next"]
 TABLES = {"04": 2, "05": 3, "06": 4, "07": 5, "08": 6}
 CHECK = "# NBVAL_CHECK_OUTPUT"
-MAX_BYTES = 500_000
 
 pytestmark = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
@@ -182,47 +176,6 @@ def test_it_imports_in_its_setup_alone(path):
         assert has_import == (cell.metadata.get("tags") == ["setup"])
 
 
-def test_it_is_small_and_clean(path):
-    notebook = read(path)
-    assert path.stat().st_size <= MAX_BYTES
-    assert notebook.metadata.kernelspec.name == "python3"
-    assert set(notebook.metadata) <= {"kernelspec", "language_info", "mvemotion"}
-    assert all(set(cell.metadata) <= {"tags"} for cell in notebook.cells)
-    assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
-
-
-def test_its_outputs_come_from_one_clean_run(path):
-    cells = code_cells(path)
-    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
-    outputs = [output for cell in cells for output in cell.outputs]
-    assert not any(output.output_type == "error" for output in outputs)
-    assert not any(output.get("name") == "stderr" for output in outputs)
-    assert any("image/png" in output.get("data", {}) for output in outputs)
-
-
-def test_its_outputs_came_from_this_code_in_profile_smoke(path):
-    noted = read(path).metadata.get("mvemotion", {})
-    assert noted.get("code_sha256") == code_digest(read(path)), "`make notebooks` renews them"
-    assert noted["profile"] == "smoke"
-    assert noted["commit"]
-
-
-def test_its_pictures_say_what_they_show_and_no_widget_shows_nothing(path):
-    for output in (output for cell in code_cells(path) for output in cell.outputs):
-        kinds = output.get("data", {})
-        assert WIDGET not in kinds
-        assert all(output.metadata[kind]["alt"] for kind in kinds if kind.startswith("image/"))
-
-
-def test_its_outputs_do_not_say_where_or_by_whom_they_were_made(path):
-    everything = "\n".join(texts(cell) for cell in code_cells(path))
-    checkout = Path(mvemotion.__file__).resolve().parents[2]
-    places = {str(checkout), str(Path.home()), tempfile.gettempdir(), "/home/", "/Users/", " at 0x"}
-    assert not [place for place in places if place in everything]
-    host = socket.gethostname()
-    assert len(host) < 4 or not re.search(rf"\b{re.escape(host)}\b", everything)
-
-
 def test_checked_cells_print_and_do_not_depend_on_profile_or_clips(path):
     checked = [cell for cell in code_cells(path) if CHECK in cell.source]
     assert checked
@@ -262,3 +215,8 @@ def test_its_numbers_are_those_of_the_package_today(path):
 
 def parse(cell) -> ast.Module:
     return ast.parse(cell.source)
+
+
+def test_it_shows_a_picture(path):
+    outputs = [output for cell in code_cells(path) for output in cell.outputs]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
