@@ -26,7 +26,14 @@ from mvemotion.layers import channels_last_
 from mvemotion.networks import count_flops, create_network
 from mvemotion.profiles import load_profile
 from mvemotion.provenance import provenance
-from mvemotion.specs import PAPER_FORMAT, ClipFormat, find_network, list_networks, stream_shape
+from mvemotion.specs import (
+    PAPER_FORMAT,
+    REFERENCE_NETWORKS,
+    ClipFormat,
+    find_network,
+    list_networks,
+    stream_shape,
+)
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
 PAPER_CLIPS, PAPER_EPOCHS = 4_788, 20  # Table 1's training split; profile `paper`
@@ -222,15 +229,22 @@ def estimate_paper(
 
 
 def hours(rates: dict[str, float], read_per_s: float, clip_format: ClipFormat) -> float:
-    flops = {name: operations(name, clip_format) for name in list_networks()}
+    names = paper_networks()
+    flops = {name: operations(name, clip_format) for name in names}
 
     def seconds_a_clip(name: str) -> float:
         alike = [other for other in rates if has_pictures(other) == has_pictures(name)]
         nearest = min(alike or rates, key=lambda other: abs(log(flops[other] / flops[name])))
         return max(flops[name] / flops[nearest] / rates[nearest], 1 / read_per_s)
 
-    seconds = sum(map(seconds_a_clip, list_networks()))
+    seconds = sum(map(seconds_a_clip, names))
     return round(seconds * PAPER_CLIPS * PAPER_EPOCHS / 3600, 2)
+
+
+def paper_networks() -> list[str]:
+    """All that profile `paper` trains: the rows, and the references that are networks."""
+    references = set(load_profile("paper").references) & {spec.id for spec in REFERENCE_NETWORKS}
+    return [*list_networks(), *sorted(references)]
 
 
 @cache

@@ -88,13 +88,21 @@ class TrainedNetwork:
     source: dict[str, object] = field(default_factory=dict)  # the file that it was imported from
 
 
-def save_weights(path: Path, trained: TrainedNetwork) -> Path:
+def save_weights(path: Path, trained: TrainedNetwork, *, origin: dict | None = None) -> Path:
     """Write weights as safetensors; all that their inputs need travels in the metadata.
 
-    So does where they come from, less the time: the same run leaves the same bytes. Beside them a
-    JSON file of the same name says the same for people, with the number of parameters, the weights'
-    SHA-256 and when they were written. Loading does not need it.
+    So does where they come from, as far as all processes of a run agree on it: the same run leaves
+    the same bytes. Beside them a JSON file of the same name says the same for people, with the
+    number of parameters, the weights' SHA-256 and the time. Loading does not need it.
+
+    Parameters
+    ----------
+    path : Path
+    trained : TrainedNetwork
+    origin : dict, optional
+        `provenance` of what made the weights; that of this moment if not given.
     """
+    origin = origin or provenance()
     exchange = trained.network.spec.exchange
     metadata = {
         "network": trained.network_id,
@@ -107,7 +115,7 @@ def save_weights(path: Path, trained: TrainedNetwork) -> Path:
         "preparation": json.dumps(trained.preparation),
         "training": json.dumps(trained.training),
         "source": json.dumps(trained.source),
-        "provenance": json.dumps({k: v for k, v in provenance().items() if k != "time_utc"}),
+        "provenance": json.dumps(_lasting(origin)),
     }
     tensors = {k: v.detach().cpu().contiguous() for k, v in trained.network.state_dict().items()}
     content = save(tensors, metadata)
@@ -116,8 +124,14 @@ def save_weights(path: Path, trained: TrainedNetwork) -> Path:
         "parameters": count_parameters(trained.network).total,
         "sha256": hashlib.sha256(content).hexdigest(),
     }
-    write_json(Path(path).with_suffix(".json"), facts | {"provenance": provenance()})
+    write_json(Path(path).with_suffix(".json"), facts | {"provenance": origin})
     return write_bytes(path, content)
+
+
+def _lasting(origin: dict) -> dict:
+    """Provenance less the time, and less FFmpeg: a process that reads stored clips has none."""
+    versions = {name: v for name, v in origin["versions"].items() if name != "ffmpeg"}
+    return {name: v for name, v in origin.items() if name != "time_utc"} | {"versions": versions}
 
 
 def load_weights(path: Path) -> TrainedNetwork:

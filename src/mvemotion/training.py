@@ -179,7 +179,7 @@ class _Job:
         row["seconds"] = round(time.perf_counter() - start, 3)
         self.history.append(row)
         if best_epoch(self.history) == self.epoch and self.fabric.is_global_zero:
-            save_weights(self.run / "weights.safetensors", self._trained())
+            save_weights(self.run / "weights.safetensors", self._trained(), origin=self.origin)
         self._save_checkpoint()
         return row
 
