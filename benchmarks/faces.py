@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pandas as pd
@@ -43,7 +44,14 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="raw clips, as `mvemotion prepare` takes them")
-    parser.add_argument("--frames", type=int, default=9, help="of each clip's 64")
+    parser.add_argument(
+        "--frames",
+        type=int,
+        choices=range(1, 65),
+        default=9,
+        metavar="1-64",
+        help="of each clip's 64",
+    )
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/faces.json"))
     options = parser.parse_args()
     cv2.setNumThreads(1)
@@ -68,10 +76,15 @@ def main() -> None:
 def read_frames(path: Path, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """(luma, RGB) of some of the frames that `prepare` would search."""
     convert = PictureConverter()
+
+    def choose(available: int) -> np.ndarray:
+        return frame_indices(available, PAPER_FORMAT.frames)[:: 64 // count][:count]
+
+    def both(_: int, frame: av.VideoFrame) -> tuple[np.ndarray, np.ndarray]:
+        return convert.luma(frame), convert.full(frame)
+
     with open_recording(path, PAPER_FORMAT.duration_s) as recording:
-        sampled = lambda n: frame_indices(n, PAPER_FORMAT.frames)[3 :: 64 // count]  # noqa: E731
-        both = lambda _, frame: (convert.luma(frame), convert.full(frame))  # noqa: E731
-        return list(recording.video.read(sampled, both).values())[:count]
+        return list(recording.video.read(choose, both).values())
 
 
 def load_reference() -> Callable[[np.ndarray], list[Box]] | None:

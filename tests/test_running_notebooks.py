@@ -152,6 +152,8 @@ def test_renewing_goes_on_with_the_solutions_that_have_not_run(course, capsys):
     assert "mvemotion" not in committed()[0].metadata
     write_notebook(second, PARAMETERS, "print(2)")
     capsys.readouterr()
+    renew_committed(course)
+    assert capsys.readouterr().out.split() == ["solutions/02_two", "2"]
     solution = renewing.notebooks_dir() / "solutions" / "01_one.ipynb"
     assert renewing.is_fresh(course, solution)
     write_text(course / notebook_mark("01_one"), "")

@@ -81,27 +81,15 @@ def replicate(
     root = results_folder(load_profile(profile), results, splits)
     busy = f"{root}: another replication is at work there; wait for it, or end it"
     with locked(root / LOCK, busy=busy, patience_s=PATIENCE_S) as lock:
-        workspace = open_workspace(
-            profile, data=data, store=store, results=results, splits=splits, device=device
-        )
+        where = {"data": data, "store": store, "results": results, "splits": splits}
+        workspace = open_workspace(profile, **where, device=device)
         machine = _machine(device, jobs, engine_profile)
         plan = make_plan(
             workspace, profile, seed=seed, seeds=seeds, only=only, threads=machine["threads"]
         )
-        plan |= machine | {
-            "command": command_again(
-                profile,
-                data=data,
-                store=store,
-                results=results,
-                splits=splits,
-                device=device,
-                seed=seed,
-                seeds=seeds,
-                jobs=jobs,
-                engine_profile=engine_profile,
-            )
-        }
+        how = {"device": device, "seed": seed, "seeds": seeds, "jobs": jobs}
+        again = command_again(profile, **where, **how, engine_profile=engine_profile)
+        plan |= machine | {"command": again}
         plan["work"]["device"] = _device(device, engine_profile)
         for row, reason in plan["left_out"].items():
             print(f"{row}: left out: {reason}")

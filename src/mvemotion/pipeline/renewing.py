@@ -45,10 +45,16 @@ def renew_committed(results: Path) -> None:
 
 
 def is_fresh(results: Path, solution: Path) -> bool:
-    """Whether a solution has run since it was edited, and since the notebook it rests on ran."""
+    """Whether a solution has run as it is now, and since the notebook it rests on ran."""
     target, mark = _executed(results, solution), results / notebook_mark(solution.stem)
-    rests_on = [path.stat().st_mtime for path in (solution, mark) if path.exists()]
-    return target.exists() and target.stat().st_mtime > max(rests_on)
+    if not target.exists() or _cells(target) != _cells(solution):
+        return False
+    return not mark.exists() or target.stat().st_mtime > mark.stat().st_mtime
+
+
+def _cells(path: Path) -> list[str]:
+    cells = nbformat.read(path, as_version=4).cells
+    return [cell.source for cell in cells if not is_injected(cell)]
 
 
 def copy_outputs(executed: Path, source: Path) -> None:

@@ -11,10 +11,7 @@ from mvemotion.report.links import mend_links, refer
 
 CHECK = "# NBVAL_CHECK_OUTPUT"
 WIDGET = "application/vnd.jupyter.widget-view+json"
-LEFT_OUT = (
-    WIDGET,
-    "application/javascript",
-)  # need a kernel, or scripts from elsewhere
+LEFT_OUT = "application/javascript"  # needs scripts from elsewhere
 INTERACTIVE = (  # where a widget is, whose own text is the call that makes it
     "Interactive: run this cell in JupyterLab (make lab). The pictures below stand for it here."
 )
@@ -111,8 +108,7 @@ def _prepare_code(cell: nbformat.NotebookNode, alt: str) -> None:
     cell.metadata["mystnb"] = {"image": {"alt": alt}}
     replace_widgets(cell.outputs)
     for output in cell.outputs:
-        for kind in LEFT_OUT:
-            output.get("data", {}).pop(kind, None)
+        output.get("data", {}).pop(LEFT_OUT, None)
     cell.outputs = [output for output in cell.outputs if not _is_emptied(output)]
 
 
@@ -150,9 +146,9 @@ def _words(value: ast.expr) -> str:
     """A string of the source, as far as it is written there: up to what is computed in it."""
     if isinstance(value, ast.Constant) and isinstance(value.value, str):
         return _plain(value.value)
-    if isinstance(value, ast.JoinedStr) and isinstance(value.values[0], ast.Constant):
-        return re.sub(HANGING, "", _plain(value.values[0].value))
-    return ""
+    first = value.values[:1] if isinstance(value, ast.JoinedStr) else []
+    known = [part.value for part in first if isinstance(part, ast.Constant)]
+    return re.sub(HANGING, "", _plain(known[0])) if known else ""
 
 
 def _seen(cell: nbformat.NotebookNode | None) -> str:
