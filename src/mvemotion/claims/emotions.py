@@ -66,23 +66,28 @@ def _measure(rule: str, what: str, runs: tuple[Run, ...]) -> tuple[str, str]:
     matrix = np.sum([run.metrics["confusion"] for run in runs], axis=0)
     is_pair = rule == "confused"
     holds, ours = _confused(matrix, what) if is_pair else _hardest(_recalls(matrix), what)
-    draws = _resampled(runs)
+    draws, note = _resampled(runs)
+    if note:  # too few clips to resample
+        return CLOSE if holds else DIFFERS, f"{ours}; {note}"
     share = float(np.mean(_pair_is_confused(draws, what) if is_pair else _is_hardest(draws, what)))
     verdict = DIFFERS if not holds else MATCHES if share >= AGREED else CLOSE
-    return verdict, f"{ours}; so in {share:.0%} of resamples"
+    return verdict, f"{ours}; the claim holds in {share:.0%} of resamples"
 
 
-def _resampled(runs: tuple[Run, ...]) -> np.ndarray:
-    """Confusion matrices (RESAMPLES, K, K) of resampled clips, each with its mean over the runs."""
+def _resampled(runs: tuple[Run, ...]) -> tuple[np.ndarray, str]:
+    """Confusion matrices (RESAMPLES, K, K) of resampled clips, each with its mean over the runs.
+
+    With a note where there are too few clips for that.
+    """
     answers = pd.concat([run.predictions.set_index("id") for run in runs])
     said = pd.get_dummies(answers["predicted"], dtype=float).reindex(columns=EMOTIONS, fill_value=0)
     said = said.groupby(level="id").mean()
     clips = answers["emotion"].groupby(level="id").first().reset_index()
     targets = clips["emotion"].map(EMOTIONS.index).to_numpy()
-    weights, _ = resample(targets, source_videos(clips))
+    weights, facts = resample(targets, source_videos(clips))
     shares = said.to_numpy()
     rows = [weights[:, targets == k] @ shares[targets == k] for k in range(len(EMOTIONS))]
-    return np.stack(rows, axis=1)
+    return np.stack(rows, axis=1), facts.get("note", "")
 
 
 def _pair_is_confused(matrices: np.ndarray, pair: str) -> np.ndarray:

@@ -29,8 +29,9 @@ its test on the same clips is significant at 5 % after Holm's correction within 
 (McNemar's exact test; of several runs, its generalisation to their mean on each clip); it is
 *close* if only the sign agrees. That two networks are equal, or one not above the other, *matches*
 only if the whole 95 % interval of their difference stays within five points; that no difference was
-found is *close*. So are errors that differ from those of the authors' confusion matrix no more than
-chance allows (chi-square by random tables, 5 %); errors that differ more do. Claims about kin
+found is *close*. So are errors, those of the first run, that differ from those of the authors'
+confusion matrix no more than chance allows (chi-square by random tables, 5 %); errors that differ
+more do. Claims about kin
 emotions are tested likewise, by permutations within clips. That an emotion is the hardest (of the
 lowest recall), or two are confused (among the five most confused of the 15 pairs), *matches* if
 95 % of resamples of the clips agree, and is *close* if the counts alone say so; *own numbers* are

@@ -66,7 +66,9 @@ def _claims(commands) -> None:
         "--results", type=Path, help="a folder of `mvemotion replicate`; tier 0 alone if not given"
     )
     parser.add_argument(
-        "--tier0", type=Path, help="made if it is missing; results/tier0 if not given"
+        "--tier0",
+        type=Path,
+        help="made if missing, or of another version; results/tier0 if not given",
     )
     parser.add_argument("--json", action="store_true", help="print every claim as JSON")
 
