@@ -36,6 +36,7 @@ from mvemotion.specs import PAPER_FORMAT, SAMPLE_RATES_HZ
 
 FACES = ("none", "sampled")
 UHD = (3840, 2160)
+WORKERS_CLIPS = (4, 24)
 CONVERT = """
 import multiprocessing
 import sys
@@ -73,7 +74,7 @@ def main() -> None:
             "cost": measure_cost(paths, options.rounds, folder),
             "naive": measure_naive(paths[: options.naive], folder),
             "memory": measure_memory(folder),
-            "workers": measure_workers(chosen, folder),
+            "workers": measure_workers(sources, folder),
             "load_average": {"before": load, "after": os.getloadavg()},
             "provenance": provenance(),
         }
@@ -221,26 +222,35 @@ def enlarge(source: Path, target: Path) -> Path:
 
 # --- Workers --------------------------------------------------------------------------------------
 def measure_workers(sources: list, folder: Path) -> dict:
-    """Seconds of `prepare` with one worker and with two, the start of each included.
+    """Seconds a clip of `prepare` with one worker and with two, once all have started.
 
-    Wall time tells how linear it is on a machine that does nothing else; processor time, which
-    should not grow, on any.
+    They are what some clips take beyond a few. Wall time tells how linear it is on a machine that
+    does nothing else; processor time, which should not grow, on any.
     """
-    rows = [{"path": s.path.resolve(), "label": s.emotion, "split": s.split} for s in sources]
-    clips = folder / "clips.csv"
-    pd.DataFrame(rows).to_csv(clips, index=False)
+    few, many = sources[: WORKERS_CLIPS[0]], sources[: WORKERS_CLIPS[1]]
     wall, cpu = {}, {}
     for workers in (1, 2):
-        start, used = time.perf_counter(), children_seconds()
-        prepare(clips, folder / f"store-{workers}", workers=workers, progress=False)
-        wall[workers] = round(time.perf_counter() - start, 1)
-        cpu[workers] = round(children_seconds() - used, 1)
+        start, more = (prepare_seconds(part, workers, folder) for part in (few, many))
+        a_clip = (more - start) / (len(many) - len(few))
+        wall[workers], cpu[workers] = a_clip.round(2).tolist()
     return {
+        "clips": len(many) - len(few),
         "wall_seconds": wall,
         "processor_seconds": cpu,
         "times_faster_with_two": round(wall[1] / wall[2], 2),
         "times_the_work_with_two": round(cpu[2] / cpu[1], 2),
     }
+
+
+def prepare_seconds(sources: list, workers: int, folder: Path) -> np.ndarray:
+    """(by the clock, of processors) of a whole `prepare`."""
+    rows = [{"path": s.path.resolve(), "label": s.emotion, "split": s.split} for s in sources]
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        clips = Path(name) / "clips.csv"
+        pd.DataFrame(rows).to_csv(clips, index=False)
+        start, used = time.perf_counter(), children_seconds()
+        prepare(clips, Path(name) / "store", workers=workers, progress=False)
+        return np.array([time.perf_counter() - start, children_seconds() - used])
 
 
 def children_seconds() -> float:
