@@ -91,6 +91,7 @@ bench: $(STAMP)
 	$(PY) -m mvemotion prepare "$(BENCH_DATA)" .bench/store
 	$(PY) benchmarks/overheads.py --store .bench/store
 	$(PY) benchmarks/memory.py
+	$(PY) benchmarks/readme.py
 
 lint: $(STAMP)
 	$(PY) -m ruff check --fix .

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import runpy
 import shlex
 import tomllib
 from pathlib import Path
@@ -140,7 +141,10 @@ def commands(text: str) -> list[list[str]]:
     ["README.md", "replication/appendix.md", "notebooks/README.md", *DATA_CARDS],
 )
 def test_every_command_that_a_text_shows_is_understood(name):
-    for arguments in commands((ROOT / name).read_text()):
+    text = (ROOT / name).read_text()
+    found = commands(text)
+    assert bool(found) == bool(re.search(r"^\S*mvemotion \w", text, re.M))
+    for arguments in found:
         build_parser().parse_args(arguments)
 
 
@@ -207,3 +211,10 @@ def test_discrepancy_d5_prints_both_f1_scores_of_the_reported_runs():
     rows.append(reported["sample"]["music_a1_se"]["test"])
     expected = [(f"{row['f1_macro']:.3f}", f"{row['f1_rounded']:.3f}") for row in rows]
     assert re.findall(r"(0\.\d{3}) and (0\.\d{3})", entry) == expected
+
+
+def test_the_readme_says_what_was_measured():
+    readme = (ROOT / "README.md").read_text()
+    put = runpy.run_path(str(ROOT / "benchmarks" / "readme.py"))["put"]
+    assert "prepare" in re.search(r"<!-- times -->(.+)<!-- end of times -->", readme, re.S)[1]
+    assert put(readme) == readme, "benchmarks/readme.py writes it anew"
