@@ -190,7 +190,7 @@ with open_store(Path(sys.argv[1]), json.loads(sys.argv[2]), []):
 
 def test_a_second_process_is_refused_until_the_first_has_ended(raw, tmp_path, capsys):
     store = tmp_path / "store"
-    wanted = json.dumps(describe(REDUCED, {"faces": "none", "detector": "quick"}))
+    wanted = json.dumps(describe(REDUCED, {"faces": "none", "detector": "coarse"}))
     command = [sys.executable, "-c", HOLDER, str(store), wanted]
     first = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert first.stdout.readline() == "held\n"

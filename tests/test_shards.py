@@ -147,7 +147,7 @@ from mvemotion.data.shards import parse_shard
 from mvemotion.data.store import describe
 from mvemotion.data.store_writer import open_store
 from mvemotion.specs import ClipFormat
-wanted = describe({format!r}, dict(faces="none", detector="quick"))
+wanted = describe({format!r}, dict(faces="none", detector="coarse"))
 with open_store(Path(sys.argv[1]), wanted, [], parse_shard("1/2")):
     print("held", flush=True)
     sys.stdin.read()
