@@ -90,10 +90,9 @@ def run_claims(options: argparse.Namespace) -> None:
     from mvemotion.paths import results_dir
 
     results = Results(options.results) if options.results else None
-    _prepare_tier_0(options.tier0 or results_dir() / "tier0")
+    tier0 = Tier0(_prepared_tier_0(options.tier0 or results_dir() / "tier0"))
     if results is None:
         print(NO_RESULTS, file=sys.stderr)
-    tier0 = Tier0(options.tier0 or results_dir() / "tier0")
     ledger = build_ledger(tier0, results)
     folder = results.root if results else tier0.path.parent
     write_ledger(ledger, folder)
@@ -103,14 +102,15 @@ def run_claims(options: argparse.Namespace) -> None:
     print(f"{summarize_ledger(ledger)}\n\nevery claim: {folder / 'ledger.md'}, ledger.csv")
 
 
-def _prepare_tier_0(folder: Path) -> None:
-    """Compute it where it is missing or another commit made it, which takes seconds."""
+def _prepared_tier_0(folder: Path) -> Path:
+    """The folder, with tier 0 computed if it is missing or of another commit: seconds."""
     from mvemotion.claims import Tier0
     from mvemotion.recomputation.report import recompute
 
     if not Tier0(folder).is_current():
         print(f"no tier 0 of this version in {folder}: computing it first", file=sys.stderr)
         recompute(folder)
+    return folder
 
 
 def _check_tier(options: argparse.Namespace) -> None:

@@ -7,7 +7,6 @@ the order of channels in a block's concatenations: the specification's, [x, conv
 weights confirm it (`shared_statistics`), in the others the published accuracy does.
 """
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cache
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mvemotion.data.sources import hash_file
 from mvemotion.errors import DataError, InputError
 from mvemotion.keras_import.creation import Slot, keras_shapes, network_slots
 from mvemotion.keras_import.hdf5 import KerasFile, KerasLayer, read_keras, read_tensors
@@ -126,9 +126,7 @@ def import_keras(
 
 def _source(file: KerasFile, *found: object) -> dict[str, object]:
     """What the weights' metadata say of the file and of what was found in it."""
-    with file.path.open("rb") as content:
-        digest = hashlib.file_digest(content, "sha256").hexdigest()
-    about = {"file": file.path.name, "sha256": digest}
+    about = {"file": file.path.name, "sha256": hash_file(file.path)}
     about |= {"layout": file.layout, "keras_version": file.keras_version}
     return about | dict(zip(FOUND, found, strict=True))
 
