@@ -5,6 +5,7 @@ Only the standard library is imported here, so that an interpreter without mvemo
 
 import json
 import os
+import select
 import subprocess
 import sys
 import time
@@ -55,10 +56,22 @@ def answer(values: dict) -> None:
     print(json.dumps(values), file=sys.__stdout__, flush=True)
 
 
-class Cell:
-    """In the parent: a child process, and what it has answered so far."""
+class TooSlowError(Exception):
+    """No first step within the patience."""
 
-    def __init__(self, command: list[str], environment: dict[str, str]):
+
+class Cell:
+    """In the parent: a child process, and what it has answered so far.
+
+    Raises
+    ------
+    TooSlowError
+        If the child has not made its first step within `patience_s`; it is ended.
+    """
+
+    def __init__(
+        self, command: list[str], environment: dict[str, str], *, patience_s: float | None = None
+    ):
         self.times: list[dict] = []
         self._child = subprocess.Popen(
             command,
@@ -69,6 +82,7 @@ class Cell:
             text=True,
         )
         self._command = command
+        self._await_first_step(patience_s)
         self._read()
 
     def run(self) -> None:
@@ -82,6 +96,12 @@ class Cell:
         peak = self._read()["peak_mb"]
         self._child.wait()
         return peak
+
+    def _await_first_step(self, patience_s: float | None) -> None:
+        if not select.select([self._child.stdout], [], [], patience_s)[0]:
+            self._child.kill()
+            self._child.wait()
+            raise TooSlowError
 
     def _read(self) -> dict:
         line = self._child.stdout.readline()

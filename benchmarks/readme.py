@@ -86,7 +86,8 @@ def row(name: str, batch: str, modes: dict) -> str:
 def mode_cells(cell: dict) -> list[str]:
     ours = cell["ours"]
     others = [
-        f"{cell[side]['times_ours']:.1f}" if side in cell else "–" for side in ("plain", "keras")
+        f"{cell[side]['times_ours']:.1f}" if "times_ours" in cell.get(side, {}) else "–"
+        for side in ("plain", "keras")
     ]
     return [f"{ours['seconds']:.2f} s", f"{100 * ours['share_of_ceiling']:.0f} %", *others]
 
