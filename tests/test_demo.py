@@ -402,6 +402,23 @@ def test_a_job_that_left_the_line_is_never_begun():
     line.close()
 
 
+def test_a_job_that_leaves_just_as_its_turn_comes_does_not_end_the_line():
+    line, late = Line(longest=3), threading.Event()
+
+    class LeavesAtLast(Job):
+        def carry_out(self):
+            line.leave(self)
+            super().carry_out()
+            late.set()
+
+    leaver = line.join(LeavesAtLast(lambda job: None))
+    assert late.wait(10)
+    next_one = line.join(Job(lambda job: "done"))
+    wait_until(lambda: next_one.has_ended, patience_s=10)
+    assert (leaver.state, next_one.result) == ("cancelled", "done")
+    line.close()
+
+
 def test_a_job_that_fails_says_why_and_the_next_is_done():
     line = Line(longest=9)
     ours = line.join(Job(lambda job: (_ for _ in ()).throw(DataError("bad clip; mend it"))))

@@ -152,7 +152,8 @@ class Line:
         while job := self._next():
             job.carry_out()
             with self._changed:
-                self._jobs.remove(job)
+                if job in self._jobs:  # it may have left just before it was carried out
+                    self._jobs.remove(job)
 
     def _next(self) -> Job | None:
         with self._changed:
