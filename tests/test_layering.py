@@ -9,8 +9,10 @@ ORDER = (
     *("errors", "paths", "provenance", "files", "specs", "published", "media", "data", "fetch"),
     *(
         "allocator",
+        "weight_gradients",
         "convolutions",
         "norms",
+        "pooling",
         "layers",
         "flops",
         "networks",

@@ -18,10 +18,10 @@ from mvemotion.layers import (
     convolution,
     dense,
     he_normal_,
-    max_pool,
     squeeze,
 )
 from mvemotion.norms import BatchNorm
+from mvemotion.pooling import max_pool
 from mvemotion.specs import A0, A1, A2, A2_WIDE
 from plain_layers import make_plain, plain_pool
 
@@ -219,6 +219,30 @@ def test_pooling_is_pytorchs(shape):
     x = torch.randn(shape)
     assert torch.equal(max_pool(x), plain_pool(x))
     assert torch.equal(max_pool(_channels_last(x)), plain_pool(x))
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 8, 12), (2, 3, 8, 12, 6), (1, 3, 8, 7)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_gradient_of_pooling_goes_to_the_greatest(shape, dtype):
+    x = torch.randperm(math.prod(shape)).view(shape).to(dtype)  # in bfloat16, with ties
+    gradients = []
+    for pool in (max_pool, plain_pool):
+        inputs = _channels_last(x).clone().requires_grad_()
+        pooled = pool(inputs)
+        weights = torch.arange(1.0, pooled.numel() + 1).view(pooled.shape).to(dtype)
+        pooled.backward(weights)
+        gradients.append((inputs.grad, plain_pool(inputs.grad)))
+    (ours, ours_of_cells), (plain, of_cells) = gradients
+    assert torch.equal(ours_of_cells, of_cells)
+    assert dtype == torch.bfloat16 or torch.equal(ours, plain)
+    assert torch.equal(ours != 0, (ours != 0) & (x == _upsampled(plain_pool(x), shape)))
+
+
+def _upsampled(pooled: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    """The greatest of its cell, at each place."""
+    for axis in range(2, len(shape)):
+        pooled = pooled.repeat_interleave(2, axis).narrow(axis, 0, shape[axis])
+    return pooled
 
 
 def test_squeeze_is_the_mean_over_everything_but_batch_and_channels():

@@ -1,21 +1,34 @@
 """Convolutions that are `nn.Conv2d` and `nn.Conv3d`, and go a quicker way where a CPU is slow.
 
 Weights, outputs and gradients are those of the plain layers up to rounding; a GPU, shapes alone
-(the meta device) and whatever is not named here take PyTorch's own way. What each detour gains is
+(the meta device) and whatever is not named here take PyTorch's own way. What the detours gain is
 measured by `benchmarks/networks.py`.
+
+A CPU multiplies 8 (AVX2) or 16 (AVX-512) filters by a value at once, and in bfloat16 (AMX) 16
+filters by 32 channels at 16 places. The paper's first blocks have 1 to 8 filters of 2 to 11
+channels: most of that would be idle. So neighbours along an axis become channels (`_folded`) or
+filters (`_banded`), by kernels that hold the same weights several times, shifted, and zeros
+elsewhere. Multiplying by these zeros costs less than idling.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
-BAND = 8  # outputs side by side: as many 32-bit numbers as a vector of AVX2 has
-SLOW_INPUT = 20_480  # PyTorch takes a slow path for one clip below this (in B * C * H * W)
-MANY_CHANNELS = 32
-FEW_TAPS = 9
+from mvemotion.weight_gradients import convolve_by_parts, is_slow
+
+CONVOLVE = {4: F.conv2d, 5: F.conv3d}
+LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
+BAND = 8  # outputs of one filter side by side
+FEW_CHANNELS, MANY_CHANNELS = 8, 16
+MOST_FOLDED = 4
+SLOW_INPUT = 20_480  # PyTorch takes a slow path for one clip below this (in C * H * W)
+TILE_ROWS = range(12, 17)  # places that AMX multiplies at once, best if they divide a row
+LONG_ROW = 160
+WORTH_A_COPY = 150  # multiply-adds for every value that is read and written
 
 
 class _Convolution:
@@ -25,128 +38,161 @@ class _Convolution:
         """(B, C, ...) to (B, filters, ...); of both inputs' concatenation, if there are two."""
         if more is None:
             return super().forward(x)
-        if not self._is_banded(x):
+        if x.device.type != "cpu" or not (
+            band_width(x, self.weight) and band_width(more, self.weight)
+        ):
             return super().forward(torch.cat([x, more], 1))
         weights = self.weight.split([x.shape[1], more.shape[1]], 1)  # adding one channel is cheap
         of_x = self._conv_forward(x, weights[0], self.bias)
         return of_x + self._conv_forward(more, weights[1], None)
 
-    def _is_banded(self, x: Tensor) -> bool:
-        return x.device.type == "cpu" and _band(x, self.weight) is not None
+    def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if x.device.type != "cpu":
+            return super()._conv_forward(x, weight, bias)
+        return convolve(x, weight, bias)
 
 
 class Convolution2d(_Convolution, nn.Conv2d):
-    """`nn.Conv2d` with stride 1."""
-
-    def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if self._is_banded(x):
-            return _banded(x, weight, bias, *_band(x, weight))
-        if _has_slow_weight_gradient(x, weight):
-            return _ByParts.apply(x, weight, bias, self.padding)
-        return super()._conv_forward(x, weight, bias)
+    """`nn.Conv2d` with stride 1 and 'same' padding."""
 
 
 class Convolution3d(_Convolution, nn.Conv3d):
-    """`nn.Conv3d` with stride 1."""
-
-    def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if self._is_banded(x):
-            return _banded(x, weight, bias, *_band(x, weight))
-        if _is_slow_alone(x, weight):
-            return super()._conv_forward(torch.cat([x, x]), weight, bias)[:1]
-        return super()._conv_forward(x, weight, bias)
+    """`nn.Conv3d` with stride 1 and 'same' padding."""
 
 
-def _band(x: Tensor, weight: Tensor) -> tuple[int, int] | None:
-    """(axis, outputs side by side) of a convolution with one filter, which leaves lanes idle."""
-    axes = [axis for axis in range(2, x.ndim) if weight.shape[axis] > 1]
-    if weight.shape[0] > 1 or not axes:
-        return None
-    width = math.gcd(x.shape[axes[-1]], BAND)
-    return (axes[-1], width) if width > 1 else None
+def convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """(B, C, ...) to (B, filters, ...) on a CPU, the quickest way known for these shapes."""
+    if width := band_width(x, weight):
+        return _banded(x, weight, bias, width)
+    if width := fold_width(x, weight):
+        return _folded(x, weight, bias, width)
+    if surplus := row_surplus(x, weight):
+        y = _same(F.pad(x, [0, surplus]), weight, bias)
+        return y[..., :-surplus].contiguous(memory_format=LAYOUTS[x.ndim])
+    if is_slow(x, weight):
+        return convolve_by_parts(x, weight, bias)
+    return _same(x, weight, bias)
 
 
-def _banded(x: Tensor, weight: Tensor, bias: Tensor | None, axis: int, width: int) -> Tensor:
-    """`width` neighbouring outputs as the filters of one convolution with stride `width`.
+# --- Which way ------------------------------------------------------------------------------------
+def band_width(x: Tensor, weight: Tensor) -> int:
+    """Outputs of a lone filter that are found side by side; 0 if none are.
 
-    Each is the kernel shifted by one: together, a banded (Toeplitz) matrix. Its zeros cost less
-    than idle lanes: 4 times quicker forward, twice backward.
+    None are in bfloat16 from 2D inputs of few channels: oneDNN 3.10, which PyTorch 2.11 brings,
+    gives wrong numbers there, with AMX and this stride. To fold is quicker, besides.
     """
-    before_last = [0, 0] * (x.ndim - 1 - axis)
-    shifted = [F.pad(weight, [*before_last, i, width - 1 - i]) for i in range(width)]
-    kernel, biases = torch.cat(shifted), None if bias is None else bias.repeat(width)
-    stride = [width if i == axis else 1 for i in range(2, x.ndim)]
-    padding = [n // 2 for n in weight.shape[2:]]
-    convolve = F.conv2d if x.ndim == 4 else F.conv3d
-    y = convolve(x, kernel, biases, stride, padding)
-    return y.movedim(1, axis).flatten(axis - 1, axis).unsqueeze(1)
+    if weight.shape[0] > 1 or max(weight.shape[2:]) == 1:
+        return 0
+    if x.ndim == 4 and x.shape[1] < MANY_CHANNELS and _is_bfloat16(x):
+        return 0
+    width = math.gcd(x.shape[_last_axis(weight)], BAND)
+    return width if width > 1 else 0
+
+
+def fold_width(x: Tensor, weight: Tensor) -> int:
+    """Places along the last axis that become channels; 0 if none do."""
+    filters, channels = weight.shape[:2]
+    if max(weight.shape[2:]) == 1:
+        return 0
+    width = min(max(_lanes(x) // filters, 1), MOST_FOLDED)
+    if _is_bfloat16(x):
+        width = max(width, 2 if channels < FEW_CHANNELS else 1)
+    elif not _pays_in_32_bits(x, weight):
+        return 0
+    return width if 1 < width <= x.shape[-1] and x.shape[-1] % width == 0 else 0
+
+
+def _pays_in_32_bits(x: Tensor, weight: Tensor) -> bool:
+    """Where many of the larger kernel's weights are zero, 32 bits, which are slower, lose."""
+    return (
+        x.dtype == torch.float32 and weight.shape[-1] > 1 and (x.ndim == 4 or weight.shape[2] == 1)
+    )
+
+
+def row_surplus(x: Tensor, weight: Tensor) -> int:
+    """Zeros behind a row, so that AMX has whole tiles; 0 if they would not pay."""
+    row, (filters, channels) = x.shape[-1], weight.shape[:2]
+    work = weight.shape[2:].numel() * filters * channels / (filters + channels)
+    if not _is_bfloat16(x) or x.ndim != 4 or row < LONG_ROW or weight.shape[-1] == 1:
+        return 0
+    return min(-row % n for n in TILE_ROWS) if work > WORTH_A_COPY else 0
+
+
+def _lanes(x: Tensor) -> int:
+    """Filters that are multiplied at once."""
+    wide = _is_bfloat16(x) or "AVX512" in torch.backends.cpu.get_cpu_capability()
+    return 16 if wide else 8
+
+
+def _is_bfloat16(x: Tensor) -> bool:
+    is_cast = torch.is_autocast_enabled("cpu")
+    return (torch.get_autocast_dtype("cpu") if is_cast else x.dtype) == torch.bfloat16
+
+
+def _last_axis(weight: Tensor) -> int:
+    """The last that the kernel covers."""
+    return max(axis for axis in range(2, weight.ndim) if weight.shape[axis] > 1)
+
+
+# --- How ------------------------------------------------------------------------------------------
+def _same(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return _convolve(x, weight, bias, [n // 2 for n in weight.shape[2:]])
+
+
+def _convolve(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    padding: Sequence[int],
+    stride: int | Sequence[int] = 1,
+) -> Tensor:
+    """PyTorch's own; a single clip twice, where PyTorch would not give it alone to oneDNN."""
+    if _is_slow_alone(x, weight):
+        return CONVOLVE[x.ndim](torch.cat([x, x]), weight, bias, stride, padding)[:1]
+    return CONVOLVE[x.ndim](x, weight, bias, stride, padding)
 
 
 def _is_slow_alone(x: Tensor, weight: Tensor) -> bool:
-    """Whether PyTorch would not give this single clip to oneDNN, as it does with two of them."""
-    if x.device.type != "cpu" or x.dtype != torch.float32 or len(x) != 1:
+    if x.ndim != 5 or len(x) != 1 or x.dtype != torch.float32 or _is_bfloat16(x):
         return False
     kernel = weight.shape[-2:]
     return x.shape[1:4].numel() <= SLOW_INPUT and min(kernel) <= 3 and max(kernel) > 1
 
 
-def _has_slow_weight_gradient(x: Tensor, weight: Tensor) -> bool:
-    """oneDNN's, channels last, without AVX-512: two to four times its forward pass."""
-    return (
-        torch.is_grad_enabled()
-        and weight.requires_grad
-        and x.device.type == "cpu"
-        and x.dtype == torch.float32
-        and not torch.is_autocast_enabled("cpu")
-        and min(weight.shape[:2]) >= MANY_CHANNELS
-        and torch.backends.cpu.get_cpu_capability() == "AVX2"
-    )
+def _banded(x: Tensor, weight: Tensor, bias: Tensor | None, width: int) -> Tensor:
+    """`width` neighbouring outputs as the filters of one convolution with stride `width`.
+
+    Each is the kernel shifted by one: together, a banded (Toeplitz) matrix.
+    """
+    axis = _last_axis(weight)
+    before_last = [0, 0] * (x.ndim - 1 - axis)
+    shifted = [F.pad(weight, [*before_last, i, width - 1 - i]) for i in range(width)]
+    stride = [width if i == axis else 1 for i in range(2, x.ndim)]
+    padding = [n // 2 for n in weight.shape[2:]]
+    biases = None if bias is None else bias.repeat(width)
+    y = _convolve(x, torch.cat(shifted), biases, padding, stride)
+    return y.movedim(1, axis).flatten(axis - 1, axis).unsqueeze(1)
 
 
-class _ByParts(torch.autograd.Function):
-    """A convolution whose weights' gradient is found apart from its input's."""
+def _folded(x: Tensor, weight: Tensor, bias: Tensor | None, width: int) -> Tensor:
+    """`width` neighbours on the last axis as channels, of the input and of the output.
 
-    @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        ctx.padding, ctx.has_bias = padding, bias is not None
-        return F.conv2d(x, weight, bias, padding=padding)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, g: Tensor) -> tuple:
-        x, weight = ctx.saved_tensors
-        few = weight.shape[2:].numel() <= FEW_TAPS
-        to_x = _gradient(g, x, weight, ctx.padding)[0] if ctx.needs_input_grad[0] else None
-        by = _weight_gradient_by_taps if few else _weight_gradient_channels_first
-        return to_x, by(g, x, weight, ctx.padding), g.sum((0, 2, 3)) if ctx.has_bias else None, None
+    Channels last, that moves nothing in memory: both are views.
+    """
+    filters, reach = weight.shape[0], -(-(weight.shape[-1] // 2) // width)  # in folds, either way
+    x = x.movedim(1, -1).unflatten(-2, (-1, width)).flatten(-2).movedim(-1, 1)
+    padding = [*(n // 2 for n in weight.shape[2:-1]), reach]
+    biases = None if bias is None else bias.repeat(width)
+    y = _convolve(x, _folded_kernel(weight, width, reach), biases, padding)
+    return y.movedim(1, -1).unflatten(-1, (width, filters)).flatten(-3, -2).movedim(-1, 1)
 
 
-def _gradient(g: Tensor, x: Tensor, weight: Tensor, padding: tuple, *, of_weight=False) -> tuple:
-    wanted = [not of_weight, of_weight, False]
-    rest = ([1, 1], padding, [1, 1], False, [0, 0], 1, wanted)
-    return torch.ops.aten.convolution_backward(g, x, weight, None, *rest)
-
-
-def _weight_gradient_channels_first(g: Tensor, x: Tensor, weight: Tensor, padding: tuple) -> Tensor:
-    """1.5 times quicker than channels last, the copies included."""
-    first = (tensor.contiguous() for tensor in (g, x, weight))
-    return _gradient(*first, padding, of_weight=True)[1]
-
-
-def _weight_gradient_by_taps(g: Tensor, x: Tensor, weight: Tensor, padding: tuple) -> Tensor:
-    """One matrix product for every place in the kernel, of views: for few places the quickest."""
-    g, x = g.permute(0, 2, 3, 1), x.permute(0, 2, 3, 1)
-    result = g.new_zeros(*weight.shape[2:], *weight.shape[:2])
-    for i, j in torch.cartesian_prod(*map(torch.arange, weight.shape[2:])).tolist():
-        rows, x_rows = _overlap(i - padding[0], g.shape[1])
-        columns, x_columns = _overlap(j - padding[1], g.shape[2])
-        for clip, x_clip in zip(g[:, rows, columns], x[:, x_rows, x_columns], strict=True):
-            result[i, j] += torch.bmm(clip.transpose(1, 2), x_clip).sum(0)
-    return result.permute(2, 3, 0, 1)
-
-
-def _overlap(shift: int, size: int) -> tuple[slice, slice]:
-    """Where outputs stand, and the inputs that lie `shift` further on."""
-    first, last = max(0, -shift), min(size, size - shift)
-    return slice(first, last), slice(first + shift, last + shift)
+def _folded_kernel(weight: Tensor, width: int, reach: int) -> Tensor:
+    """(filters, C, ..., n) to (width * filters, width * C, ..., 2 * reach + 1)."""
+    n = weight.shape[-1]
+    before = reach * width - n // 2
+    after = (2 * reach + 1) * width - n - before
+    shifted = torch.stack([F.pad(weight, [before + i, after - i]) for i in range(width)])
+    split = shifted.unflatten(-1, (2 * reach + 1, width)).movedim(-1, 2)
+    kernel = split.flatten(0, 1).flatten(1, 2)
+    return kernel.contiguous(memory_format=LAYOUTS[weight.ndim])

@@ -16,7 +16,7 @@ Size = tuple[int, ...]  # (M, L) or (H, W, T)
 
 
 def halved(size: Size) -> Size:
-    """What `layers.max_pool` leaves of a size: odd ones round up."""
+    """What `pooling.max_pool` leaves of a size: odd ones round up."""
     return tuple(-(-n // 2) for n in size)
 
 

@@ -86,6 +86,7 @@ class DenseResidualNetwork(nn.Module):
         check_streams(streams, self.streams)
         if self.spec.swaps_pathways:
             streams = _swap_pathways(streams, self.spec)
+        streams = {name: _as_computed(streams[name]) for name in self.streams}
         for stage in self.stages:
             streams = stage(streams)
         return self.head(torch.cat([squeeze(streams[name]) for name in self.streams], 1))
@@ -262,6 +263,13 @@ def check_streams(streams: dict[str, Tensor], expected: tuple[str, ...]) -> None
         if x.ndim != len(shape) + 1 or x.shape[1] != shape[0]:
             axes = "(B, 2, M, L)" if len(shape) == 3 else "(B, 3, H, W, T)"
             raise InputError(f"stream {name}: shape {tuple(x.shape)}, {axes} needed")
+
+
+def _as_computed(x: Tensor) -> Tensor:
+    """In autocast's 16 bits, if it is on: or the first concatenation would be in 32."""
+    kind = x.device.type
+    is_cast = not x.is_meta and torch.is_autocast_enabled(kind)
+    return x.to(torch.get_autocast_dtype(kind)) if is_cast else x
 
 
 def _swap_pathways(streams: dict[str, Input], spec: Network) -> dict[str, Input]:

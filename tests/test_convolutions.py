@@ -1,0 +1,128 @@
+"""The quicker ways of a CPU's convolutions give PyTorch's own numbers and gradients."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mvemotion import convolutions
+from mvemotion.convolutions import band_width, convolve, fold_width, row_surplus
+
+CONVOLVE = {4: F.conv2d, 5: F.conv3d}
+LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
+CASES = {  # input, weights
+    "banded": ((2, 5, 16, 12), (1, 5, 5, 1)),
+    "banded in 3D": ((1, 7, 8, 16, 4), (1, 7, 5, 5, 1)),
+    "banded by three": ((2, 5, 12, 9), (1, 5, 3, 1)),
+    "folded": ((2, 2, 6, 24), (4, 2, 1, 9)),
+    "folded with square kernels": ((2, 2, 6, 24), (8, 2, 13, 13)),
+    "folded in 3D": ((1, 3, 4, 6, 16), (4, 3, 1, 9, 9)),
+    "folded within a frame": ((2, 3, 6, 7, 8), (4, 3, 5, 5, 1)),
+    "folded, longer than the input": ((2, 3, 4, 5, 4), (4, 3, 1, 9, 9)),
+    "folded for few channels": ((2, 3, 6, 6, 6), (16, 3, 3, 3, 3)),
+    "with whole tiles": ((2, 64, 5, 163), (32, 64, 5, 5)),
+    "an odd row": ((2, 3, 6, 13), (4, 3, 5, 5)),
+    "alone": ((1, 16, 8, 8, 4), (16, 16, 3, 3, 3)),
+    "banded alone": ((1, 32, 8, 8, 4), (1, 32, 7, 7, 1)),
+    "of places alone": ((2, 5, 6, 8), (1, 5, 1, 1)),
+}
+
+
+@pytest.mark.parametrize("layout", ["channels last", "channels first"])
+@pytest.mark.parametrize("bits", [32, 16])
+@pytest.mark.parametrize("case", CASES)
+def test_values_and_gradients_are_those_of_64_bits(case, bits, layout):
+    shape, kernel = CASES[case]
+    ours = _values_and_gradients(shape, kernel, layout, bits)
+    exact = _values_and_gradients(shape, kernel, layout, 64)
+    for name, error in ((key, _relative_error(ours[key], exact[key])) for key in exact):
+        assert error < (1e-5 if bits == 32 else 0.02), name
+
+
+@pytest.mark.parametrize("capability", ["AVX512", "AVX2"])
+def test_a_narrower_cpu_folds_less_and_gives_the_same(capability, monkeypatch):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    shape, kernel = CASES["folded in 3D"]
+    assert fold_width(torch.empty(shape), torch.empty(kernel)) == (4 if "512" in capability else 2)
+    ours = _values_and_gradients(shape, kernel, "channels last", 32)
+    exact = _values_and_gradients(shape, kernel, "channels last", 64)
+    assert all(_relative_error(ours[key], exact[key]) < 1e-5 for key in exact)
+
+
+def test_the_cases_go_the_ways_that_they_name(monkeypatch):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    with torch.autocast("cpu", torch.bfloat16):
+        widths = {name: _widths(*case) for name, case in CASES.items()}
+    assert widths["banded in 3D"] == (8, 4, 0)
+    assert widths["banded"] == (0, 4, 0), "oneDNN is wrong there"
+    assert widths["folded in 3D"] == widths["folded within a frame"] == (0, 4, 0)
+    assert widths["folded for few channels"] == (0, 2, 0)
+    assert widths["with whole tiles"] == (0, 0, 2)  # 165 is eleven times fifteen
+    assert widths["an odd row"] == widths["alone"] == widths["of places alone"] == (0, 0, 0)
+    widths = {name: _widths(*case) for name, case in CASES.items()}
+    assert widths["banded"] == (8, 0, 0)
+    assert widths["banded by three"] == (4, 0, 0)
+    assert widths["folded"] == widths["folded in 3D"] == (0, 4, 0)
+    assert widths["folded with square kernels"] == (0, 2, 0)
+    assert widths["folded within a frame"] == widths["with whole tiles"] == (0, 0, 0)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("channels", range(2, 17))
+def test_a_lone_filter_over_few_channels_is_right_in_bfloat16(channels):
+    """Rows of A2's first blocks: oneDNN 3.10 gives wrong numbers at a stride of eight, with AMX."""
+    torch.manual_seed(channels)
+    x = torch.randn(6, channels, 128, 432).relu().contiguous(memory_format=torch.channels_last)
+    weight = torch.randn(1, channels, 9, 1)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = convolve(x, weight, None)
+    expected = F.conv2d(x, weight, padding=(4, 0))
+    assert _relative_error(found, expected) < 0.02
+
+
+def test_folding_moves_nothing_in_memory(monkeypatch):
+    """Channels last, input and output are views: nothing is copied but the kernel."""
+    seen = []
+    monkeypatch.setattr(
+        convolutions, "_convolve", lambda x, *rest: seen.append(x) or x[:, :8].contiguous()
+    )
+    x = torch.randn(2, 2, 6, 24).contiguous(memory_format=torch.channels_last)
+    convolutions._folded(x, torch.randn(2, 2, 1, 9), None, 4)
+    assert seen[0].data_ptr() == x.data_ptr()
+    assert seen[0].is_contiguous(memory_format=torch.channels_last)
+
+
+def _widths(shape: tuple, kernel: tuple) -> tuple[int, int, int]:
+    """Outputs side by side, places folded, zeros behind a row; the first that is not 0 is used."""
+    x, weight = torch.empty(shape), torch.empty(kernel)
+    band = band_width(x, weight)
+    return band, fold_width(x, weight), row_surplus(x, weight)
+
+
+def _values_and_gradients(shape: tuple, kernel: tuple, layout: str, bits: int) -> dict:
+    """Of our way in 32 bits or autocast's 16, or of PyTorch's in 64; with ReLU, as in a block."""
+    torch.manual_seed(0)
+    x, weight, bias = torch.randn(shape), torch.randn(kernel), torch.randn(kernel[0])
+    if layout == "channels last":
+        x, weight = (t.contiguous(memory_format=LAYOUTS[t.ndim]) for t in (x, weight))
+    inputs = {"input": x, "weight": weight, "bias": bias}
+    if bits == 64:
+        inputs = {name: t.double() for name, t in inputs.items()}
+    for tensor in inputs.values():
+        tensor.requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16, enabled=bits == 16):
+        if bits == 64:
+            padding = [n // 2 for n in kernel[2:]]
+            y = CONVOLVE[x.ndim](*inputs.values(), padding=padding)
+        else:
+            y = convolve(*inputs.values())
+    assert y.shape == (shape[0], kernel[0], *shape[2:])
+    cotangent = torch.arange(math.prod(y.shape)).view(y.shape).double().sin() + 1
+    y.backward(cotangent.to(y.dtype))
+    return {"output": y.detach()} | {name: t.grad for name, t in inputs.items()}
+
+
+def _relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:
+    expected = expected.double()
+    return float((found.double() - expected).norm() / expected.norm().clamp(min=1.0))
