@@ -86,6 +86,7 @@ weights: $(STAMP)
 # About two hours of one core. For Keras on TensorFlow name an interpreter that has both.
 bench: $(STAMP)
 	$(PY) benchmarks/networks.py $(if $(KERAS_PYTHON),--keras-python "$(KERAS_PYTHON)")
+	$(PY) benchmarks/switches.py
 	$(if $(DATA),,$(PY) -m mvemotion synthesize .bench/raw --train 1 --validation 1 --test 1 --duration 30)
 	$(PY) benchmarks/preprocessing.py "$(BENCH_DATA)"
 	$(PY) -m mvemotion prepare "$(BENCH_DATA)" .bench/store

@@ -1,6 +1,8 @@
-"""One network in PyTorch, as `cells.serve` wants it: ours, or the plain port of the same layers.
+"""One network in PyTorch, as `cells.serve` wants it: ours, ours without one of the ways of being
+quick, or the plain port of the same layers.
 
-.venv/bin/python benchmarks/torch_cell.py ours music_a2 4 training float32
+    .venv/bin/python benchmarks/torch_cell.py ours music_a2 4 training float32
+    .venv/bin/python benchmarks/torch_cell.py "without folding" music_a2 4 training float32
 """
 
 import sys
@@ -11,23 +13,38 @@ import torch.nn.functional as F
 from cells import serve
 from torch import nn
 
-from mvemotion.allocator import keep_freed_memory
-from mvemotion.layers import channels_last_
+from mvemotion import allocator, convolutions, layers, norms
 from mvemotion.networks import create_network
 from mvemotion.specs import stream_shape
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from plain_layers import make_plain
+from plain_layers import make_plain, plain_pool
 
 CEILING_SIZE = 2048
+NOWHERE = lambda *tensors: 0  # noqa: E731
+SWITCHES = {  # what to replace, and by what, to be without it
+    "channels last": (layers, "channels_last_", lambda network: network),
+    "banded kernels": (convolutions, "band_width", NOWHERE),
+    "folding": (convolutions, "fold_width", NOWHERE),
+    "whole tiles": (convolutions, "row_surplus", NOWHERE),
+    "weight gradients apart": (convolutions, "is_slow", NOWHERE),
+    "single clips twice": (convolutions, "_is_slow_alone", NOWHERE),
+    "pooling by axes": (layers, "max_pool", plain_pool),
+    "pooling before concatenation": (layers, "_join", lambda x, d, s: join_plainly(x, d, s)),
+    "BatchNorm by its formula": (norms, "is_short", lambda x: True),
+    "kept memory": (allocator, "keep_freed_memory", NOWHERE),
+    "fused Adam": None,
+}
 FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
 def main() -> None:
     side, network_id, batch, mode, precision = sys.argv[1:]
     torch.set_num_threads(1)
-    if side == "ours":
-        keep_freed_memory()  # as `mvemotion train`, `evaluate` and `predict` do on a CPU
+    if replaced := SWITCHES.get(side.removeprefix("without ")):
+        setattr(*replaced)
+    if side != "plain":
+        allocator.keep_freed_memory()  # as `mvemotion train`, `evaluate` and `predict` do on a CPU
     dtype = getattr(torch, precision)
     a = torch.randn(CEILING_SIZE, CEILING_SIZE).to(dtype)
 
@@ -43,7 +60,7 @@ def build_step(side: str, network_id: str, batch: int, mode: str, dtype: torch.d
     """A forward pass without gradients, or a training step with Adam, on one random batch."""
     torch.manual_seed(0)
     network = create_network(network_id)
-    network = make_plain(network) if side == "plain" else channels_last_(network)
+    network = make_plain(network) if side == "plain" else layers.channels_last_(network)
     streams = {name: random_batch(name, batch, side) for name in network.streams}
     autocast = torch.autocast("cpu", dtype, enabled=dtype != torch.float32)
     if mode == "forward":
@@ -55,7 +72,13 @@ def build_step(side: str, network_id: str, batch: int, mode: str, dtype: torch.d
                 network(streams)
 
         return forward
-    return training_step(network, streams, batch, fused=side == "ours", autocast=autocast)
+    return training_step(
+        network,
+        streams,
+        batch,
+        fused=side not in ("plain", "without fused Adam"),
+        autocast=autocast,
+    )
 
 
 def training_step(network: nn.Module, streams: dict, batch: int, *, fused: bool, autocast):
@@ -74,7 +97,14 @@ def training_step(network: nn.Module, streams: dict, batch: int, *, fused: bool,
 
 def random_batch(stream: str, batch: int, side: str) -> torch.Tensor:
     x = torch.randn(batch, *stream_shape(stream))
-    return x if side == "plain" else x.contiguous(memory_format=FORMATS[x.ndim])
+    if side in ("plain", "without channels last"):
+        return x
+    return x.contiguous(memory_format=FORMATS[x.ndim])
+
+
+def join_plainly(x: torch.Tensor, d: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
+    """The block's last step in the figures' order: concatenate, pool, add."""
+    return layers.max_pool(torch.cat([x, d], 1)) + layers.max_pool(torch.cat([x, s], 1))
 
 
 if __name__ == "__main__":

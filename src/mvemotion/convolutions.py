@@ -2,7 +2,7 @@
 
 Weights, outputs and gradients are those of the plain layers up to rounding; a GPU, shapes alone
 (the meta device) and whatever is not named here take PyTorch's own way. What the detours gain is
-measured by `benchmarks/networks.py`.
+measured by `benchmarks/switches.py`.
 
 A CPU multiplies 8 (AVX2) or 16 (AVX-512) filters by a value at once, and in bfloat16 (AMX) 16
 filters by 32 channels at 16 places. The paper's first blocks have 1 to 8 filters of 2 to 11

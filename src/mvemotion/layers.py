@@ -220,8 +220,7 @@ class DenseBlock(nn.Module):
         a = _relu(self.conv_x(x))
         b = _relu(self._convolve_y(x, a))
         x_and_b = torch.cat([x, _with_plain_strides(b)], 1)
-        d = _relu(self.conv_z(self.norm_y(x_and_b)))
-        s = _relu(self.conv_s(x))
+        d, s = self.conv_z(self.norm_y(x_and_b)), self.conv_s(x)
         joined = self._join_normed(x, d, s) if self.has_concatenation_norms else _join(x, d, s)
         return self.norm_o(_relu(self.conv_o(joined)))
 
@@ -232,8 +231,8 @@ class DenseBlock(nn.Module):
 
     def _join_normed(self, x: Tensor, d: Tensor, s: Tensor) -> Tensor:
         """main + skip as the figures draw them: concatenate, normalise, pool, add."""
-        main = max_pool(self.norm_z(torch.cat([x, d], 1)))
-        return main + max_pool(self.norm_s(torch.cat([x, s], 1)))
+        main = max_pool(self.norm_z(torch.cat([x, _relu(d)], 1)))
+        return main + max_pool(self.norm_s(torch.cat([x, _relu(s)], 1)))
 
 
 def _relu(x: Tensor) -> Tensor:
@@ -247,8 +246,11 @@ def _with_plain_strides(b: Tensor) -> Tensor:
 
 
 def _join(x: Tensor, d: Tensor, s: Tensor) -> Tensor:
-    """main + skip where nothing is normalised: pooling first halves the copies, pools x once."""
-    return torch.cat([2 * max_pool(x), max_pool(d) + max_pool(s)], 1)
+    """main + skip where nothing is normalised: pooled first, what follows has less to do.
+
+    The greatest value behind a ReLU is the ReLU of the greatest value; x is pooled once for both.
+    """
+    return torch.cat([2 * max_pool(x), _relu(max_pool(d)) + _relu(max_pool(s))], 1)
 
 
 def channels_last_(module: nn.Module) -> nn.Module:
