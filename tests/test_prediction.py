@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import warnings
 from dataclasses import replace
 from itertools import combinations
@@ -210,8 +211,8 @@ def test_the_command_writes_what_was_asked_for_and_goes_on_after_a_bad_file(tmp_
     assert names == {"My clip (1).timeline.csv", "My clip (1).timeline.srt"}
 
 
-def test_a_name_that_looks_like_mathematics_or_is_no_text_does_not_end_a_batch(tmp_path, capsys):
-    names = [rb"a$\foo$.mp4", b"caf\xe9.mp4", b"plain.mp4"]
+def test_a_name_that_is_mathematics_no_text_or_very_long_does_not_end_a_batch(tmp_path, capsys):
+    names = [rb"a$\foo$.mp4", b"caf\xe9.mp4", "é".encode() * 125 + b".mp4", b"plain.mp4"]
     folder = os.fsencode(tmp_path)
     videos = [os.fsdecode(os.path.join(folder, name)) for name in names]
     for video in videos:
@@ -219,7 +220,9 @@ def test_a_name_that_looks_like_mathematics_or_is_no_text_does_not_end_a_batch(t
     weights = save_weights(tmp_path / "weights.safetensors", trained("music_a2"))
     options = ["--weights", str(weights), "--out", str(tmp_path / "out"), "--device", "cpu"]
     assert main(["predict", *videos, *options]) == 0
-    assert len(list((tmp_path / "out").glob("*.timeline.png"))) == 3
+    pictures = [path.name for path in (tmp_path / "out").glob("*.timeline.png")]
+    assert len(pictures) == 4
+    assert re.fullmatch("é{85}-[0-9a-f]{8}.timeline.png", max(pictures, key=len))
 
 
 def test_two_videos_of_one_name_are_refused_before_any_work(tmp_path, capsys):

@@ -1,5 +1,7 @@
 """Which recordings are meant by the paths of a command, and where the results of each go."""
 
+import hashlib
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -8,6 +10,7 @@ from mvemotion.data.sources import SUFFIXES
 from mvemotion.errors import InputError
 
 SOUND = (".mp3", ".m4a", ".wav", ".flac", ".ogg", ".opus", ".aac", ".wma")
+LONGEST = 180  # bytes of a name; a system takes 255, endings and those of unfinished files included
 KNOWN = (*SUFFIXES, *SOUND, ".ts", ".m2ts", ".mts", ".ogv", ".mxf")
 
 
@@ -47,6 +50,8 @@ def _is_recording(path: Path, folder: Path) -> bool:
 def name_outputs(recordings: Mapping[Path, Path], out: Path) -> dict[Path, Path]:
     """``<out>/<path below the folder>.timeline``; the suffix stays where two share a name.
 
+    Of a name too long for that, its beginning and eight digits of its hash.
+
     Raises
     ------
     InputError
@@ -57,7 +62,7 @@ def name_outputs(recordings: Mapping[Path, Path], out: Path) -> dict[Path, Path]
     for path, place in recordings.items():
         stem = place.with_name(place.stem)
         name = stem.name if stems[stem] == 1 else place.name
-        outputs[path] = out / place.with_name(f"{name}.timeline")
+        outputs[path] = out / place.with_name(f"{_short(name)}.timeline")
     for output, count in Counter(outputs.values()).most_common(1):
         if count > 1:
             raise InputError(
@@ -65,3 +70,11 @@ def name_outputs(recordings: Mapping[Path, Path], out: Path) -> dict[Path, Path]
                 "them one by one, with an --out for each"
             )
     return outputs
+
+
+def _short(name: str) -> str:
+    encoded = os.fsencode(name)
+    if len(encoded) <= LONGEST:
+        return name
+    start = encoded[: LONGEST - 9].decode(errors="ignore")
+    return f"{start}-{hashlib.sha256(encoded).hexdigest()[:8]}"
