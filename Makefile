@@ -63,9 +63,6 @@ test: $(STAMP)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n auto --dist loadfile
-	rm -rf .nbval && MVEMOTION_PROFILE=tiny MVEMOTION_RESULTS="$(CURDIR)/.nbval" \
-	  $(PY) -m pytest -q -o addopts="" --nbval-lax --nbval-current-env notebooks/[0-9]*.ipynb \
-	  notebooks/solutions/0[34]*.ipynb
 
 test-fast: $(STAMP)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n auto --dist loadfile -m "not slow"
@@ -102,4 +99,4 @@ lock:
 	$(PY) -m uv pip compile --quiet --universal --all-extras --generate-hashes --python-version 3.11 pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf .venv .nbval .bench .pytest_cache .ruff_cache
+	rm -rf .venv .bench .pytest_cache .ruff_cache

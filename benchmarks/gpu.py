@@ -16,9 +16,8 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from gpu_input import measure_input, write_store
-from torch_cell import FORMATS
 
+from gpu_input import measure_input, write_store
 from mvemotion.devices import set_arithmetic
 from mvemotion.errors import InputError
 from mvemotion.files import write_json
@@ -34,6 +33,7 @@ from mvemotion.specs import (
     list_networks,
     stream_shape,
 )
+from torch_cell import FORMATS
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
 PAPER_CLIPS, PAPER_EPOCHS = 4_788, 20  # Table 1's training split; profile `paper`

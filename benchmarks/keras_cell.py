@@ -10,6 +10,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+
 from cells import serve
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))

@@ -16,8 +16,8 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from cells import Cell, TooSlowError
 
+from cells import Cell, TooSlowError
 from mvemotion.files import read_json, write_json
 from mvemotion.networks import count_flops
 from mvemotion.provenance import git_commit, provenance
@@ -63,8 +63,10 @@ def main() -> None:
 
 
 def measure_cpu(options: argparse.Namespace) -> None:
-    origin = {"how": HOW, "bfloat16": bfloat16_note(), "provenance": provenance()}
-    found = finished(options.out)
+    settings = {"repeats": options.repeats}
+    origin = {"how": HOW, "settings": settings, "bfloat16": bfloat16_note()}
+    origin["provenance"] = provenance()
+    found = finished(options.out, settings)
     for name, batch, mode in product(options.families, options.batches, PASSES):
         batches = found.setdefault(name, {})
         cells = batches.setdefault(f"batch {batch}", {})
@@ -75,11 +77,12 @@ def measure_cpu(options: argparse.Namespace) -> None:
             print(name, f"batch {batch}", mode, cells[mode], flush=True)
 
 
-def finished(out: Path) -> dict:
-    """What a run at this commit has left."""
-    record = read_json(out) if out.exists() else None
-    is_current = record and record["provenance"]["commit"] == git_commit()
-    return record["networks"] if is_current else {}
+def finished(out: Path, settings: dict) -> dict:
+    """What a run with these settings at this commit has left; nothing, if its tree had changes."""
+    record = read_json(out) if out.exists() else {}
+    commit = git_commit()
+    is_same = record.get("settings") == settings and record["provenance"]["commit"] == commit
+    return record["networks"] if is_same and not commit.endswith("-dirty") else {}
 
 
 def bfloat16_note() -> str:

@@ -16,14 +16,14 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from cells import timed
-from torch_cell import build_step
 
+from cells import timed
 from mvemotion.data.batches import ClipDataset, clip_loader, input_pipeline
 from mvemotion.data.store import Store
 from mvemotion.files import write_json
 from mvemotion.provenance import provenance
 from mvemotion.specs import find_network
+from torch_cell import build_step
 
 NETWORKS, BATCH = ("music_a2", "video_a2+music_a2+face_a2"), 4
 PROGRAMS = {

@@ -24,8 +24,8 @@ import librosa
 import numpy as np
 import pandas as pd
 import torch
-from memory import recording
 
+from memory import recording
 from mvemotion.data.clip_file import write_clip
 from mvemotion.data.convert import Options, convert_clip
 from mvemotion.data.prepare import prepare

@@ -1,4 +1,4 @@
-"""What each way of being quick gains: every network with all of them, and without one in turn.
+"""What each way of being quick gains: three networks with all of them, and without one in turn.
 
     .venv/bin/python benchmarks/switches.py
 
@@ -12,19 +12,21 @@ from itertools import product
 from pathlib import Path
 from statistics import median
 
-from cells import Cell
-from networks import ONE_THREAD, has_bfloat16, seconds
-from torch_cell import SWITCHES
+import torch
 
-from mvemotion.files import read_json, write_json
-from mvemotion.provenance import git_commit, provenance
+from cells import Cell
+from mvemotion.files import write_json
+from mvemotion.provenance import provenance
+from networks import ONE_THREAD, finished, has_bfloat16, seconds
+from torch_cell import SWITCHES
 
 HERE = Path(__file__).parent
 NETWORKS = ("music_a0", "music_a1_se", "face_a2_se")
 MODES = ("forward", "training")
 HOW = (
-    "the median of how many times longer steps of one clip take without, in alternating turns, "
-    "seconds of one core, one step before to warm up"
+    "the median of how many times longer a step takes without, in alternating turns, seconds of "
+    "one core, one step before to warm up; what is switched off gives way to what comes next "
+    "(instead of bands, folds) or to PyTorch's own"
 )
 
 
@@ -32,35 +34,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--networks", nargs="+", default=NETWORKS)
     parser.add_argument("--batch", type=int, default=1)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--out", type=Path, default=HERE / "results" / "switches.json")
     options = parser.parse_args()
     precisions = ("float32", "bfloat16") if has_bfloat16() else ("float32",)
-    found = finished(options.out)
+    settings = {"batch": options.batch, "repeats": options.repeats}
+    found = finished(options.out, settings)
     for name, precision, mode in product(options.networks, precisions, MODES):
         cells = found.setdefault(name, {}).setdefault(precision, {})
         if mode not in cells:
-            cells[mode] = measure([name, str(options.batch), mode, precision], options.repeats)
-            record = {"networks": found, "how": HOW, "provenance": provenance()}
-            write_json(options.out, record)
+            cells[mode] = measure(name, options.batch, mode, precision, options.repeats)
+            record = {"networks": found, "how": HOW, "settings": settings}
+            write_json(options.out, record | {"provenance": provenance()})
             print(name, precision, mode, cells[mode], flush=True)
     print(table(found))
 
 
-def finished(out: Path) -> dict:
-    """What a run at this commit has left."""
-    record = read_json(out) if out.exists() else None
-    is_current = record and record["provenance"]["commit"] == git_commit()
-    return record["networks"] if is_current else {}
-
-
-def measure(arguments: list[str], repeats: int) -> dict[str, float]:
-    """Without each switch, how many times longer a step takes."""
+def measure(name: str, batch: int, mode: str, precision: str, repeats: int) -> dict[str, float]:
+    """Without each switch that has something to do, how many times longer a step takes."""
     command = [sys.executable, str(HERE / "torch_cell.py")]
-    sides = {
-        side: Cell([*command, side, *arguments], ONE_THREAD)
-        for side in ("ours", *(f"without {switch}" for switch in SWITCHES))
-    }
+    arguments = [name, str(batch), mode, precision]
+    acting = [f"without {s}" for s in SWITCHES if acts(s, name, batch, mode, precision)]
+    sides = {side: Cell([*command, side, *arguments], ONE_THREAD) for side in ("ours", *acting)}
     for _ in range(repeats):
         for cell in sides.values():
             cell.run()
@@ -71,6 +66,26 @@ def measure(arguments: list[str], repeats: int) -> dict[str, float]:
         side: round(median(a / b for a, b in zip(seconds(cell), ours, strict=True)), 2)
         for side, cell in sides.items()
     }
+
+
+def acts(switch: str, name: str, batch: int, mode: str, precision: str) -> bool:
+    """Whether it changes anything of such a step."""
+    is_short, is_2d, has_a0 = precision == "bfloat16", name.startswith("music"), "_a0" in name
+    rules = {
+        "banded kernels": not has_a0,
+        "whole tiles": is_short and is_2d,
+        "weight gradients apart": (
+            mode == "training"
+            and is_2d
+            and not is_short
+            and torch.backends.cpu.get_cpu_capability() == "AVX2"
+        ),
+        "single clips twice": batch == 1 and not is_2d and not is_short,
+        "pooling before concatenation": not has_a0,
+        "BatchNorm by its formula": not is_short,
+        "fused Adam": mode == "training",
+    }
+    return rules.get(switch, True)
 
 
 def table(networks: dict) -> str:
@@ -86,9 +101,15 @@ def _table(networks: dict, precision: str) -> str:
         "|---|" + "---:|" * len(columns),
     ]
     for switch in SWITCHES:
-        ratios = [networks[name][precision][mode][f"without {switch}"] for name, mode in columns]
-        lines.append(f"| {switch} | {' | '.join(f'{ratio:.2f}' for ratio in ratios)} |")
+        cells = [networks[name][precision][mode] for name, mode in columns]
+        ratios = [cell.get(f"without {switch}") for cell in cells]
+        if any(ratios):
+            lines.append(f"| {switch} | {' | '.join(map(_ratio, ratios))} |")
     return "\n".join(lines)
+
+
+def _ratio(ratio: float | None) -> str:
+    return "–" if ratio is None else f"{ratio:.2f}"
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from cells import serve
 from torch import nn
 
+from cells import serve
 from mvemotion import allocator, convolutions, layers, norms
 from mvemotion.networks import create_network
 from mvemotion.specs import stream_shape
@@ -21,19 +21,30 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from plain_layers import make_plain, plain_pool
 
 CEILING_SIZE = 2048
-NOWHERE = lambda *tensors: 0  # noqa: E731
+
+
+def nowhere(*_) -> int:
+    return 0
+
+
+def join_plainly(x: torch.Tensor, d: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
+    """The block's last step in the figures' order: concatenate, pool, add."""
+    x_and_d, x_and_s = (torch.cat([x, layers.relu(other)], 1) for other in (d, s))
+    return layers.max_pool(x_and_d) + layers.max_pool(x_and_s)
+
+
 SWITCHES = {  # what to replace, and by what, to be without it
     "channels last": (layers, "channels_last_", lambda network: network),
-    "banded kernels": (convolutions, "band_width", NOWHERE),
-    "folding": (convolutions, "fold_width", NOWHERE),
-    "whole tiles": (convolutions, "row_surplus", NOWHERE),
-    "weight gradients apart": (convolutions, "is_slow", NOWHERE),
-    "single clips twice": (convolutions, "_is_slow_alone", NOWHERE),
+    "banded kernels": (convolutions, "band_width", nowhere),
+    "folding": (convolutions, "fold_width", nowhere),
+    "whole tiles": (convolutions, "row_surplus", nowhere),
+    "weight gradients apart": (convolutions, "has_slow_weight_gradient", nowhere),
+    "single clips twice": (convolutions, "_is_slow_alone", nowhere),
     "pooling by axes": (layers, "max_pool", plain_pool),
-    "pooling before concatenation": (layers, "_join", lambda x, d, s: join_plainly(x, d, s)),
+    "pooling before concatenation": (layers, "_join", join_plainly),
     "BatchNorm by its formula": (norms, "is_short", lambda x: True),
-    "kept memory": (allocator, "keep_freed_memory", NOWHERE),
-    "fused Adam": None,
+    "kept memory": (allocator, "keep_freed_memory", nowhere),
+    "fused Adam": (),  # see build_step
 }
 FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
@@ -41,8 +52,8 @@ FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 def main() -> None:
     side, network_id, batch, mode, precision = sys.argv[1:]
     torch.set_num_threads(1)
-    if replaced := SWITCHES.get(side.removeprefix("without ")):
-        setattr(*replaced)
+    if side.startswith("without "):
+        switch_off(side.removeprefix("without "))
     if side != "plain":
         allocator.keep_freed_memory()  # as `mvemotion train`, `evaluate` and `predict` do on a CPU
     dtype = getattr(torch, precision)
@@ -54,6 +65,14 @@ def main() -> None:
 
     prepare = lambda: build_step(side, network_id, int(batch), mode, dtype)  # noqa: E731
     serve(prepare, ceiling=ceiling if side == "ours" else None)
+
+
+def switch_off(switch: str) -> None:
+    """Do without one of the ways of being quick, in all networks of this process from here on."""
+    if replaced := SWITCHES[switch]:
+        module, name, instead = replaced
+        getattr(module, name)  # an error, should it be called otherwise now
+        setattr(module, name, instead)
 
 
 def build_step(side: str, network_id: str, batch: int, mode: str, dtype: torch.dtype):
@@ -100,11 +119,6 @@ def random_batch(stream: str, batch: int, side: str) -> torch.Tensor:
     if side in ("plain", "without channels last"):
         return x
     return x.contiguous(memory_format=FORMATS[x.ndim])
-
-
-def join_plainly(x: torch.Tensor, d: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
-    """The block's last step in the figures' order: concatenate, pool, add."""
-    return layers.max_pool(torch.cat([x, d], 1)) + layers.max_pool(torch.cat([x, s], 1))
 
 
 if __name__ == "__main__":

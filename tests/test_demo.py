@@ -411,7 +411,7 @@ def test_a_job_that_leaves_just_as_its_turn_comes_does_not_end_the_line():
             super().carry_out()
             late.set()
 
-    leaver = line.join(LeavesAtLast(lambda job: None))
+    leaver = line.join(LeavesAtLast(lambda job: job.report("too late", 0, 1)))
     assert late.wait(10)
     next_one = line.join(Job(lambda job: "done"))
     wait_until(lambda: next_one.has_ended, patience_s=10)

@@ -1,18 +1,13 @@
 """The benchmark for a GPU runs whole on a CPU, in small: no GPU is needed to know that it works."""
 
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 
+import gpu
+from gpu_input import measure_input, write_store
 from mvemotion.errors import InputError
 from mvemotion.specs import list_networks
 from stores import TINY
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-import gpu
-from gpu_input import measure_input, write_store
 
 CPU = torch.device("cpu")
 CEILING = 1e12

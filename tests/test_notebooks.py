@@ -1,7 +1,7 @@
 """The notebooks as documents: their parts and their cells.
 
-That they run is shown by nbval (`make test`); that cells marked NBVAL_CHECK_OUTPUT still print the
-same, too.
+That they run, and that cells marked NBVAL_CHECK_OUTPUT still print the same, is shown by nbval, in
+`test_notebook_outputs.py`.
 """
 
 import ast

@@ -1,7 +1,7 @@
 """The solutions as documents: one for each notebook, executed, exercise by exercise.
 
-That they run is shown by nbval for 03 and 04, after the notebooks (`make test`); the others train
-or search longer than a test should, and run whenever `make notebooks` renews them all.
+That 03 and 04 run is shown by nbval, in `test_notebook_outputs.py`; the others train or search
+longer than a test should, and run whenever `make notebooks` renews them all.
 """
 
 import ast

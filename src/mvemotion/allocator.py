@@ -9,8 +9,8 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # parameters of glibc's mallopt, in mallo
 def keep_freed_memory() -> bool:
     """Keep freed memory for the next tensors of this process, instead of giving it back.
 
-    By default glibc maps every large tensor anew, and Linux zeroes its pages again at each step:
-    29 % of a forward pass of music A1, 8 % of a training step. The peak hardly changes.
+    By default glibc maps every large tensor anew, and Linux zeroes its pages again at each step,
+    which takes a good part of a forward pass (`benchmarks/switches.py`). The peak hardly changes.
 
     Returns
     -------

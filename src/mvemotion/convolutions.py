@@ -5,7 +5,7 @@ Weights, outputs and gradients are those of the plain layers up to rounding; a G
 measured by `benchmarks/switches.py`.
 
 A CPU multiplies 8 (AVX2) or 16 (AVX-512) filters by a value at once, and in bfloat16 (AMX) 16
-filters by 32 channels at 16 places. The paper's first blocks have 1 to 8 filters of 2 to 11
+filters by 32 channels at 16 places. The first blocks of A0 and A2 have 1 to 8 filters of 2 to 11
 channels: most of that would be idle. So neighbours along an axis become channels (`_folded`) or
 filters (`_banded`), by kernels that hold the same weights several times, shifted, and zeros
 elsewhere. Multiplying by these zeros costs less than idling.
@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mvemotion.weight_gradients import convolve_by_parts, is_slow
+from mvemotion.weight_gradients import convolve_by_parts, has_slow_weight_gradient
 
 CONVOLVE = {4: F.conv2d, 5: F.conv3d}
 LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
@@ -33,6 +33,9 @@ WORTH_A_COPY = 150  # multiply-adds for every value that is read and written
 
 class _Convolution:
     """What `Convolution2d` and `Convolution3d` share, to stand before PyTorch's class."""
+
+    def __init__(self, channels: int, filters: int, kernel: tuple[int, ...], *, bias: bool = True):
+        super().__init__(channels, filters, kernel, padding=[n // 2 for n in kernel], bias=bias)
 
     def forward(self, x: Tensor, more: Tensor | None = None) -> Tensor:
         """(B, C, ...) to (B, filters, ...); of both inputs' concatenation, if there are two."""
@@ -53,11 +56,11 @@ class _Convolution:
 
 
 class Convolution2d(_Convolution, nn.Conv2d):
-    """`nn.Conv2d` with stride 1 and 'same' padding."""
+    """`nn.Conv2d` with stride 1 and 'same' padding, for odd kernels."""
 
 
 class Convolution3d(_Convolution, nn.Conv3d):
-    """`nn.Conv3d` with stride 1 and 'same' padding."""
+    """`nn.Conv3d` with stride 1 and 'same' padding, for odd kernels."""
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -69,7 +72,7 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     if surplus := row_surplus(x, weight):
         y = _same(F.pad(x, [0, surplus]), weight, bias)
         return y[..., :-surplus].contiguous(memory_format=LAYOUTS[x.ndim])
-    if is_slow(x, weight):
+    if has_slow_weight_gradient(x, weight):
         return convolve_by_parts(x, weight, bias)
     return _same(x, weight, bias)
 
@@ -99,11 +102,12 @@ def fold_width(x: Tensor, weight: Tensor) -> int:
         width = max(width, 2 if channels < FEW_CHANNELS else 1)
     elif not _pays_in_32_bits(x, weight):
         return 0
-    return width if 1 < width <= x.shape[-1] and x.shape[-1] % width == 0 else 0
+    width = math.gcd(x.shape[-1], width)
+    return width if width > 1 else 0
 
 
 def _pays_in_32_bits(x: Tensor, weight: Tensor) -> bool:
-    """Where many of the larger kernel's weights are zero, 32 bits, which are slower, lose."""
+    """In 32 bits, folding loses where most of the larger kernel's weights are zero."""
     return (
         x.dtype == torch.float32 and weight.shape[-1] > 1 and (x.ndim == 4 or weight.shape[2] == 1)
     )
@@ -125,7 +129,7 @@ def _lanes(x: Tensor) -> int:
 
 
 def _is_bfloat16(x: Tensor) -> bool:
-    is_cast = torch.is_autocast_enabled("cpu")
+    is_cast = x.dtype == torch.float32 and torch.is_autocast_enabled("cpu")
     return (torch.get_autocast_dtype("cpu") if is_cast else x.dtype) == torch.bfloat16
 
 

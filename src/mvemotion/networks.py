@@ -13,6 +13,7 @@ from mvemotion.flops import Size, by_running, halved, in_block, multiply_adds, t
 from mvemotion.layers import (
     DenseBlock,
     MultimodalTransfer,
+    ReLU,
     SqueezeExcitation,
     convolution,
     dense,
@@ -86,7 +87,7 @@ class DenseResidualNetwork(nn.Module):
         check_streams(streams, self.streams)
         if self.spec.swaps_pathways:
             streams = _swap_pathways(streams, self.spec)
-        streams = {name: _as_computed(streams[name]) for name in self.streams}
+        streams = {name: _in_autocast_dtype(streams[name]) for name in self.streams}
         for stage in self.stages:
             streams = stage(streams)
         return self.head(torch.cat([squeeze(streams[name]) for name in self.streams], 1))
@@ -265,10 +266,10 @@ def check_streams(streams: dict[str, Tensor], expected: tuple[str, ...]) -> None
             raise InputError(f"stream {name}: shape {tuple(x.shape)}, {axes} needed")
 
 
-def _as_computed(x: Tensor) -> Tensor:
-    """In autocast's 16 bits, if it is on: or the first concatenation would be in 32."""
+def _in_autocast_dtype(x: Tensor) -> Tensor:
+    """32 bits in autocast's 16, if it is on: or the first concatenation would be in 32, too."""
     kind = x.device.type
-    is_cast = not x.is_meta and torch.is_autocast_enabled(kind)
+    is_cast = x.dtype == torch.float32 and not x.is_meta and torch.is_autocast_enabled(kind)
     return x.to(torch.get_autocast_dtype(kind)) if is_cast else x
 
 
@@ -315,7 +316,7 @@ def _c3d_features(architecture: C3DArchitecture) -> nn.Sequential:
     for number, (group, pool) in enumerate(groups, start=1):
         for letter, filters in zip("ab", group, strict=False):
             layers[f"conv{number}{letter}"] = convolution(channels, filters, (3, 3, 3))
-            layers[f"relu{number}{letter}"] = nn.ReLU(inplace=True)
+            layers[f"relu{number}{letter}"] = ReLU()
             channels = filters
         if number == len(architecture.pools):  # one zero on both sides of columns and frames
             layers[f"pad{number}"] = nn.ConstantPad3d((1, 1, 1, 1, 0, 0), 0.0)

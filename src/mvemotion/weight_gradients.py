@@ -9,7 +9,7 @@ MANY_CHANNELS = 32
 FEW_TAPS = 9
 
 
-def is_slow(x: Tensor, weight: Tensor) -> bool:
+def has_slow_weight_gradient(x: Tensor, weight: Tensor) -> bool:
     """Whether oneDNN's gradient takes two to four times its forward pass, channels last."""
     return (
         torch.is_grad_enabled()
@@ -24,7 +24,7 @@ def is_slow(x: Tensor, weight: Tensor) -> bool:
 
 def convolve_by_parts(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """(B, C, M, L) to (B, filters, M, L), stride 1, 'same'."""
-    return _ByParts.apply(x, weight, bias, [n // 2 for n in weight.shape[2:]])
+    return _ByParts.apply(x, weight, bias, tuple(n // 2 for n in weight.shape[2:]))
 
 
 class _ByParts(torch.autograd.Function):

@@ -10,7 +10,7 @@ from mvemotion.data.sources import SUFFIXES
 from mvemotion.errors import InputError
 
 SOUND = (".mp3", ".m4a", ".wav", ".flac", ".ogg", ".opus", ".aac", ".wma")
-LONGEST = 180  # bytes of a name; a system takes 255, endings and those of unfinished files included
+LONGEST = 180  # bytes of a name: of the 255 that a file system takes, some are for endings
 KNOWN = (*SUFFIXES, *SOUND, ".ts", ".m2ts", ".mts", ".ogv", ".mxf")
 
 
@@ -50,7 +50,7 @@ def _is_recording(path: Path, folder: Path) -> bool:
 def name_outputs(recordings: Mapping[Path, Path], out: Path) -> dict[Path, Path]:
     """``<out>/<path below the folder>.timeline``; the suffix stays where two share a name.
 
-    Of a name too long for that, its beginning and eight digits of its hash.
+    Of a name of more than 180 bytes, its beginning and eight digits of its hash.
 
     Raises
     ------

@@ -68,12 +68,14 @@ class Job:
         """Ask for the end; work that has begun ends at its next report."""
         self._is_cancelled.set()
 
+    def begin(self) -> None:
+        """Say that it is worked on, or, if nobody waits for it any more, that it is cancelled."""
+        self.state = "cancelled" if self._is_cancelled.is_set() else "working"
+
     def carry_out(self) -> None:
-        """Do the work; whatever goes wrong is kept in `state` and `error`."""
-        if self._is_cancelled.is_set():
-            self.state = "cancelled"
+        """Do the work that has begun; whatever goes wrong is kept in `state` and `error`."""
+        if self.state == "cancelled":
             return
-        self.state = "working"
         try:
             self.result = self._work(self)
             self.state = "done"
@@ -152,10 +154,12 @@ class Line:
         while job := self._next():
             job.carry_out()
             with self._changed:
-                if job in self._jobs:  # it may have left just before it was carried out
-                    self._jobs.remove(job)
+                self._jobs.remove(job)
 
     def _next(self) -> Job | None:
         with self._changed:
             self._changed.wait_for(lambda: self._jobs or not self._is_open)
-            return self._jobs[0] if self._jobs else None
+            if not self._jobs:
+                return None
+            self._jobs[0].begin()  # from here on, `leave` leaves it in line
+            return self._jobs[0]
