@@ -18,6 +18,7 @@ LIBRARIES = (
 )
 
 
+MEASURED = ("--", ".", ":(exclude)benchmarks/results")  # what a measured program is made of
 WORK = "MVEMOTION_WORK"  # JSON in the environment: what work the process is a part of
 _BEGUN = time.monotonic()
 
@@ -48,15 +49,24 @@ def cost() -> dict[str, float]:
 
 
 def git_commit() -> str | None:
-    """Commit of the checkout that holds this package, with ``-dirty`` where it has changes."""
+    """Commit of the checkout that holds this package, with ``-dirty`` where it has changes.
+
+    Results that a benchmark has just written are no changes of what it measures.
+    """
     checkout = Path(__file__).resolve().parents[2]
     if not (checkout / ".git").exists():
         return None
-    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        commit = _git(checkout, "rev-parse", "--short=12", "HEAD")
+        changes = _git(checkout, "status", "--porcelain", "--untracked-files=no", *MEASURED)
     except (OSError, subprocess.CalledProcessError):
         return None
+    return f"{commit}-dirty" if changes else commit
+
+
+def _git(checkout: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(checkout), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def peak_memory() -> dict[str, float]:
