@@ -81,6 +81,7 @@ def acts(switch: str, name: str, batch: int, mode: str, precision: str) -> bool:
             and torch.backends.cpu.get_cpu_capability() == "AVX2"
         ),
         "single clips twice": batch == 1 and not is_2d and not is_short,
+        "pooling by axes": mode == "forward" or not is_2d,
         "pooling before concatenation": not has_a0,
         "BatchNorm by its formula": not is_short,
         "fused Adam": mode == "training",

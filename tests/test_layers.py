@@ -221,7 +221,7 @@ def test_pooling_is_pytorchs(shape):
     assert torch.equal(max_pool(_channels_last(x)), plain_pool(x))
 
 
-@pytest.mark.parametrize("shape", [(2, 3, 8, 12), (2, 3, 8, 12, 6)])
+@pytest.mark.parametrize("shape", [(2, 3, 8, 12), (2, 3, 8, 12, 6), (2, 8, 8, 12, 6)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_the_gradient_of_pooling_goes_to_one_of_the_greatest(shape, dtype):
     x = torch.randint(0, 3, shape).to(dtype)  # with many ties
@@ -238,7 +238,6 @@ def test_the_gradient_of_pooling_goes_to_one_of_the_greatest(shape, dtype):
 def test_the_gradient_of_pooling_is_pytorchs_where_nothing_ties():
     x = torch.randperm(2 * 3 * 8 * 12 * 6).view(2, 3, 8, 12, 6).float()
     cotangent = torch.randn(2, 3, 4, 6, 3)
-    cotangent[0, 0, 0, 0, 0] = torch.inf
     found = []
     for pool in (max_pool, plain_pool):
         inputs = x.clone().requires_grad_()
@@ -248,8 +247,8 @@ def test_the_gradient_of_pooling_is_pytorchs_where_nothing_ties():
 
 
 def test_pooling_has_a_gradient_for_an_expanded_input():
-    x = torch.arange(8.0).view(1, 1, 8, 1).requires_grad_()
-    max_pool(x.expand(2, 3, 8, 4)).sum().backward()
+    x = torch.arange(8.0).view(1, 1, 8, 1, 1).requires_grad_()
+    max_pool(x.expand(2, 3, 8, 4, 2)).sum().backward()
     assert x.grad.flatten().tolist() == [0.0, 12.0] * 4
 
 
