@@ -1,45 +1,46 @@
-"""Writes what was measured into README.md, between its marks; a test holds it there.
+"""Writes what was measured into both README.md, between their marks; a test holds it there.
 
 .venv/bin/python benchmarks/readme.py
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from mvemotion.files import read_json, write_text
 from mvemotion.networks import count_flops
+from sample_results import sample_results
+from switches import table as table_of
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-BLOCK = re.compile(r"(?<=<!-- times -->\n).*?(?=<!-- end of times -->)", re.DOTALL)
-MODES = ("forward", "training")
-HEAD = (
-    "| | GFLOP | batch | a clip | of the limit | plain | Keras | a training step, a clip "
-    "| of the limit | plain | Keras |\n|---|" + "---:|" * 10
-)
+MODES = {"forward": "A forward pass", "training": "A training step"}
+SIDES = {"ours": "32 bits", "ours bfloat16": "bfloat16"}
 
 
 def main() -> None:
-    readme = ROOT / "README.md"
-    write_text(readme, put(readme.read_text(encoding="utf-8")))
+    for readme in (ROOT / "README.md", ROOT / "benchmarks" / "README.md"):
+        write_text(readme, put(readme.read_text(encoding="utf-8")))
 
 
 def put(text: str) -> str:
-    """The README with today's numbers."""
-    return BLOCK.sub(lambda _: times(RESULTS), text)
+    """A page with today's numbers."""
+    for name, block in BLOCKS.items():
+        between = rf"(?<=<!-- {name} -->\n).*?(?=<!-- end of {name} -->)"
+        text = re.sub(between, lambda _, block=block: block(), text, flags=re.DOTALL)
+    return text
 
 
-def times(results: Path) -> str:
-    """The whole block, in Markdown."""
-    networks = read_json(results / "networks_cpu.json")
-    overheads = read_json(results / "overheads.json")
-    preprocessing = read_json(results / "preprocessing.json")
+def times() -> str:
+    """What the main page says of time, in Markdown."""
+    networks = read_json(RESULTS / "networks_cpu.json")
+    overheads = read_json(RESULTS / "overheads.json")
+    preprocessing = read_json(RESULTS / "preprocessing.json")
+    tables = [line for mode in MODES for line in table(networks["networks"], mode)]
     return "\n".join(
         [
             *introduction(networks),
-            HEAD,
-            *rows(networks["networks"]),
-            "",
+            *tables,
             *reading(overheads),
             *preparing(preprocessing),
             "",
@@ -48,48 +49,73 @@ def times(results: Path) -> str:
 
 
 def introduction(record: dict) -> list[str]:
-    machine = record["provenance"]["machine"]
-    ceilings = [
-        cell["ours"]["ceiling_gflop_per_s"]
-        for batches in record["networks"].values()
-        for modes in batches.values()
-        for cell in modes.values()
-    ]
+    networks = record["networks"]
+    sides = measured(networks)
+    limits = [f"{limit(networks, side):.0f} GFLOP/s in {SIDES[side]}" for side in sides]
     return [
-        f"Seconds of one core of a shared server ({machine['processor']}, "
-        f"{sorted(ceilings)[len(ceilings) // 2]:.0f} GFLOP/s in a matrix product; bfloat16 "
-        f"{record['bfloat16']}) at the paper's input sizes in 32 bits, measured by `make bench`,",
-        "written to [benchmarks/results](benchmarks/results); "
-        "[benchmarks/README.md](benchmarks/README.md) says what paid. *Of the limit*: operations a "
-        "second as a share of those in a matrix product.",
-        "*Plain*, *Keras*: how many times longer the same network takes as PyTorch's own "
-        "operations in the paper's order, and in Keras on TensorFlow.",
+        "Seconds a clip of one core of a shared server, at the paper's input sizes, measured by "
+        f"`make bench` ({processor(record)}; a matrix product reaches {' and '.join(limits)}), "
+        "written to [benchmarks/results](benchmarks/results);",
+        "[benchmarks/README.md](benchmarks/README.md) says what paid. *Share*: operations a second "
+        "against those of a matrix product of the same precision; a training step counts as three "
+        "forward passes. *Plain*, *Keras*: how many times longer",
+        "PyTorch's own operations in the paper's order and Keras on TensorFlow take, both in 32 "
+        "bits, than ours in 32 bits; last, Keras in 32 bits against ours in bfloat16.",
         "",
     ]
 
 
-def rows(networks: dict) -> list[str]:
-    return [
-        row(name, batch.split()[-1], modes)
-        for name, batches in networks.items()
-        for batch, modes in batches.items()
-    ]
+def measured(networks: dict) -> list[str]:
+    """Ours in 32 bits, and in bfloat16 if the machine has it."""
+    return [side for side in SIDES if all(side in cell for *_, cell in cells(networks))]
 
 
-def row(name: str, batch: str, modes: dict) -> str:
-    cells = [f"`{name}`", f"{count_flops(name) / 1e9:.1f}", batch]
-    for mode in MODES:
-        cells += mode_cells(modes[mode]) if mode in modes else ["–"] * 4
-    return "| " + " | ".join(cells) + " |"
+def limit(networks: dict, side: str) -> float:
+    """The median of all that was measured beside the steps."""
+    found = sorted(cell[side]["ceiling_gflop_per_s"] for *_, cell in cells(networks))
+    return found[len(found) // 2]
 
 
-def mode_cells(cell: dict) -> list[str]:
-    ours = cell["ours"]
-    others = [
-        f"{cell[side]['times_ours']:.1f}" if "times_ours" in cell.get(side, {}) else "–"
-        for side in ("plain", "keras")
-    ]
-    return [f"{ours['seconds']:.2f} s", f"{100 * ours['share_of_ceiling']:.0f} %", *others]
+def cells(networks: dict) -> Iterator[tuple[str, str, str, dict]]:
+    """(network, batch, mode, what was measured)"""
+    for name, batches in networks.items():
+        for batch, modes in batches.items():
+            for mode, cell in modes.items():
+                yield name, batch.split()[-1], mode, cell
+
+
+def table(networks: dict, mode: str) -> list[str]:
+    sides = measured(networks)
+    head = [MODES[mode], "GFLOP", "batch"]
+    head += [title for side in sides for title in (SIDES[side], "share")]
+    head += ["plain", "Keras", *(["Keras / bfloat16"] if len(sides) > 1 else [])]
+    found = [(name, batch, cell) for name, batch, m, cell in cells(networks) if m == mode]
+    lines = [line([f"`{n}`", *row(n, batch, cell, sides)]) for n, batch, cell in found]
+    return [line(head), "|---|" + "---:|" * (len(head) - 1), *lines, ""]
+
+
+def line(columns: list[str]) -> str:
+    return f"| {' | '.join(columns)} |"
+
+
+def row(name: str, batch: str, cell: dict, sides: list[str]) -> list[str]:
+    columns = [f"{count_flops(name) / 1e9:.1f}", batch]
+    for side in sides:
+        columns += [f"{cell[side]['seconds']:.2f} s", f"{cell[side]['share_of_ceiling']:.0%}"]
+    columns += [times_longer(cell, side, "ours") for side in ("plain", "keras")]
+    return columns + [times_longer(cell, "keras", side) for side in sides if side != "ours"]
+
+
+def times_longer(cell: dict, side: str, than: str) -> str:
+    if "left_out" in cell.get(side, {"left_out": ""}):
+        return "–"
+    if than == "ours":
+        return f"{cell[side]['times_ours']:.1f}"
+    return f"{cell[side]['seconds'] / cell[than]['seconds']:.1f}"
+
+
+def processor(record: dict) -> str:
+    return record["provenance"]["machine"]["processor"]
 
 
 def reading(record: dict) -> list[str]:
@@ -99,7 +125,8 @@ def reading(record: dict) -> list[str]:
     ]
     starting = record["starting"]
     return [
-        f"While one clip is learned, the store gives {' and '.join(given)}. `mvemotion --help` "
+        f"On {processor(record)}: while one clip is learned, the store gives "
+        f"{' and '.join(given)}. `mvemotion --help` "
         f"takes {starting['mvemotion --help']['seconds']:.1f} s, `mvemotion networks` "
         f"{starting['mvemotion networks']['seconds']:.1f} s, of which importing torch is "
         f"{starting['import torch']['seconds']:.1f} s.",
@@ -117,7 +144,8 @@ def preparing(record: dict) -> list[str]:
     clips = ", ".join(f"{count} of {kind}" for kind, count in record["clips"].items())
     workers = record["workers"]
     return [
-        f"`prepare` takes {without['seconds']:.1f} s a clip and core without faces and "
+        f"On {processor(record)}: `prepare` takes {without['seconds']:.1f} s a clip and core "
+        "without faces and "
         f"{faces['seconds']:.1f} s with faces searched in the 64 frames: "
         f"{without['times_bare_decode']:.1f} and {faces['times_bare_decode']:.1f} times a bare "
         f"decode of the same files ({bare['seconds']:.1f} s; {clips}),",
@@ -127,6 +155,17 @@ def preparing(record: dict) -> list[str]:
         f"hour's recording; the process that makes all workers' spectrograms, at "
         f"{peaks['spectrograms']:.0f} MB, most of it PyTorch.",
     ]
+
+
+def switches() -> str:
+    """What each way of being quick gains, in Markdown."""
+    record = read_json(RESULTS / "switches.json")
+    return (
+        f"On one core of {processor(record)}: {record['how']}.\n\n{table_of(record['networks'])}\n"
+    )
+
+
+BLOCKS = {"times": times, "sample results": sample_results, "switches": switches}
 
 
 if __name__ == "__main__":
