@@ -144,7 +144,7 @@ def _shortcuts(found: Findings) -> tuple[str, str]:
     labels = {kind.name: kind.label.lower() for kind in KINDS}
     if scored["missing"].any():
         return PLAIN, f"Shortcuts could not be scored: {scored['missing'].iloc[0]}."
-    rows = scored.sort_values("accuracy", ascending=False)
+    rows = scored.sort_values("accuracy", ascending=False, kind="stable")
     parts = [
         f"{labels[row.Index]} {percent(row.accuracy)} [{percent(row.low)}, {percent(row.high)}]"
         for row in rows.itertuples()
