@@ -82,7 +82,7 @@ def finished(out: Path, settings: dict) -> dict:
     record = read_json(out) if out.exists() else {}
     commit = git_commit()
     is_same = record.get("settings") == settings and record["provenance"]["commit"] == commit
-    return record["networks"] if is_same and not commit.endswith("-dirty") else {}
+    return record["networks"] if is_same and not (commit or "").endswith("-dirty") else {}
 
 
 def bfloat16_note() -> str:

@@ -46,7 +46,7 @@ SWITCHES = {  # what to replace, and by what, to be without it
     "kept memory": (allocator, "keep_freed_memory", nowhere),
     "fused Adam": (),  # see build_step
 }
-FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
+FORMATS = convolutions.LAYOUTS
 
 
 def main() -> None:
