@@ -6,7 +6,8 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from mvemotion.census import census, count_parts, failures, render, summary
+from mvemotion.census import census, failures, render, summary
+from mvemotion.parts import count_parts
 from mvemotion.published import published_splits
 from mvemotion.specs import A1, Branch, Network, find_network, list_networks
 

@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
 from PIL import Image
 
-from mvemotion.census import count_parts
 from mvemotion.drawings import (
     block_size,
     costs_size,
@@ -35,6 +34,7 @@ from mvemotion.drawings.showing import DPI, to_png
 from mvemotion.errors import InputError
 from mvemotion.layers import DenseBlock, convolution
 from mvemotion.networks import count_parameters, create_network
+from mvemotion.parts import count_parts
 from mvemotion.specs import (
     A0,
     A1,

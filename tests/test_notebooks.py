@@ -12,9 +12,9 @@ import nbformat
 import pandas as pd
 import pytest
 
-from mvemotion.census import count_parts
 from mvemotion.claims import list_claims
 from mvemotion.media.sampling import frame_indices
+from mvemotion.parts import count_parts
 from mvemotion.paths import notebooks_dir, replication_file
 from mvemotion.published import published_confusions, published_table
 from mvemotion.reporting import networks_table

@@ -10,13 +10,14 @@ from torchvision.models.video import R2Plus1D_18_Weights, r2plus1d_18
 
 from mvemotion.baselines import LABELS, evaluate_baseline
 from mvemotion.baselines.scoring import _classifier
-from mvemotion.census import census, count_parts, reference_census, render_references
+from mvemotion.census import census, reference_census, render_references
 from mvemotion.data.store import Store
 from mvemotion.errors import InputError
 from mvemotion.evaluation import evaluate
 from mvemotion.explanation.activation_maps import activation_maps
 from mvemotion.files import read_json
 from mvemotion.networks import count_meta_flops, count_parameters, create_network
+from mvemotion.parts import count_parts
 from mvemotion.pipeline.plan import BASELINES, make_plan
 from mvemotion.profiles import load_profile
 from mvemotion.replication import open_workspace

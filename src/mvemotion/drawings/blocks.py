@@ -5,10 +5,10 @@ from math import prod
 
 from matplotlib.axes import Axes
 
-from mvemotion.census import Convolution, Part, count_parts
 from mvemotion.drawings import grammar as g
 from mvemotion.drawings.networks import KERNEL_AXES, SMALL_PT, colour_of, show_gflop
 from mvemotion.errors import InputError
+from mvemotion.parts import Convolution, Part, count_parts
 from mvemotion.specs import Architecture, Branch, Network, find_network
 
 SIZE = (10.6, 3.92)  # inches, as all sizes here

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from mvemotion.census import Convolution
 from mvemotion.drawings import grammar as g
 from mvemotion.drawings.kernels import short
 from mvemotion.drawings.networks import KERNEL_AXES, SMALL_PT, show_gflop
 from mvemotion.errors import InputError
 from mvemotion.layers import cubic_kernel, tall_kernel, wide_kernel
+from mvemotion.parts import Convolution
 
 SIZE = (10.0, 2.72)  # inches
 HEAD, ROW = 0.42, 0.5

@@ -5,9 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
-from mvemotion.census import Part, count_parts
 from mvemotion.drawings.networks import colour_of
 from mvemotion.errors import InputError
+from mvemotion.parts import Part, count_parts
 from mvemotion.specs import C3D, PAPER_FORMAT, STREAMS, Network, find_network, stream_shape
 
 POOL = 2  # of every block, on every axis

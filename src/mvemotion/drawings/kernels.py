@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from mvemotion.census import Convolution, Part, count_parts
 from mvemotion.drawings import grammar as g
 from mvemotion.drawings.networks import KERNEL_AXES, SMALL_PT, colour_of
 from mvemotion.errors import InputError
+from mvemotion.parts import Convolution, Part, count_parts
 from mvemotion.specs import C3D, Network, find_network
 
 WIDTH, LEFT, HEAD, FOOT, ROW = 11.8, 0.86, 0.42, 0.22, 0.84  # inches

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from mvemotion.census import Convolution, Part, count_parts
 from mvemotion.drawings import grammar as g
+from mvemotion.parts import Convolution, Part, count_parts
 from mvemotion.published import published_parameters
 from mvemotion.specs import C3D, STREAMS, Branch, Network, find_network, stream_shape
 

@@ -21,7 +21,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mvemotion.networks import C3DNetwork, TorchvisionNetwork
+from mvemotion.c3d import C3DNetwork
+from mvemotion.networks import TorchvisionNetwork
 
 STAGE = 2  # the third: stages are counted from 0
 MODES = {2: "bilinear", 3: "trilinear"}

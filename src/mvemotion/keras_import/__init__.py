@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mvemotion.c3d import C3DNetwork
 from mvemotion.data.sources import hash_file
 from mvemotion.errors import DataError, InputError
 from mvemotion.keras_import.creation import Slot, keras_shapes, network_slots
@@ -23,7 +24,7 @@ from mvemotion.keras_import.hdf5 import KerasFile, KerasLayer, read_keras, read_
 from mvemotion.keras_import.listing import Assignment
 from mvemotion.keras_import.matching import assign_layers, concatenation, left_over
 from mvemotion.layers import DenseBlock
-from mvemotion.networks import C3DNetwork, create_network
+from mvemotion.networks import create_network
 from mvemotion.runs import TrainedNetwork
 from mvemotion.specs import PAPER_FORMAT, ClipFormat, Network, find_network, list_networks
 
