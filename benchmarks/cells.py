@@ -48,8 +48,17 @@ def timed(step: Callable) -> dict:
 
 def peak_mb() -> float:
     """This process's own peak: `ru_maxrss` is never less than its parent's at the start."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
+    return _proc_mb("self/status", "VmHWM")
+
+
+def available_mb() -> float:
+    """Memory that new processes can have."""
+    return _proc_mb("meminfo", "MemAvailable")
+
+
+def _proc_mb(name: str, field: str) -> float:
+    lines = Path("/proc", name).read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(field)).split()[1]) / 1024
 
 
 def answer(values: dict) -> None:

@@ -6,7 +6,8 @@
 On a CPU every network is measured at batches of 1 and 4, forward and in training, each in a process
 of its own with one thread. Ours, Keras' (`--keras-python`, see README.md) and the plain port take
 turns. Seconds are the processor's: on a quiet machine those of the clock, on a shared one nearly
-so. A finished network is not measured again at the same commit.
+so. Where all sides together might not fit into memory, they follow one another ("one_by_one").
+A finished network is not measured again at the same commit.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from statistics import median
 
 import torch
 
-from cells import Cell, TooSlowError
+from cells import Cell, TooSlowError, available_mb
 from mvemotion.files import read_json, write_json
 from mvemotion.networks import count_flops
 from mvemotion.provenance import git_commit, provenance
@@ -71,8 +72,7 @@ def measure_cpu(options: argparse.Namespace) -> None:
         batches = found.setdefault(name, {})
         cells = batches.setdefault(f"batch {batch}", {})
         if mode not in cells:
-            smaller = [cell for modes in batches.values() for cell in modes.values()]
-            cells[mode] = measure(name, batch, mode, smaller, options)
+            cells[mode] = measure(name, batch, mode, batches, options)
             write_json(options.out, {"networks": found, **origin})
             print(name, f"batch {batch}", mode, cells[mode], flush=True)
 
@@ -93,35 +93,67 @@ def has_bfloat16() -> bool:
     return torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
-def measure(name: str, batch: int, mode: str, smaller: list[dict], options) -> dict:
+def measure(name: str, batch: int, mode: str, found: dict, options: argparse.Namespace) -> dict:
     """One cell of the table: all sides alternate; each has its median, range and peak.
 
-    `smaller` are this network's cells so far: a side left out there is not tried again.
+    Where they might need more memory than there is, one side begins when the one before has ended.
+    `found` are this network's cells so far, by batch and mode.
     """
-    operations = PASSES[mode] * count_flops(name)
-    sides, result = {}, {}
-    for side, how in contenders(name, batch, mode, options).items():
-        try:
-            sides[side] = start(side, how, smaller)
-        except TooSlowError:
-            result[side] = {"left_out": f"no first step within {PATIENCE_S} s"}
-    for _ in range(options.repeats):
-        for cell in sides.values():
-            cell.run()
-    result |= {side: summary(cell, batch) for side, cell in sides.items()}
-    for side, cell in sides.items():
+    sides = contenders(name, batch, mode, options)
+    is_apart = needed_mb(found, batch, mode) > available_mb()
+    result = {"one_by_one": True} if is_apart else {}
+    groups = [{side: how} for side, how in sides.items()] if is_apart else [sides]
+    cells = {}
+    for group in groups:
+        cells |= in_turns(group, found, result, batch, options.repeats)
+    for side, cell in cells.items():
+        result[side] |= compared(side, cell, cells["ours"])
         if side.startswith("ours"):
+            operations = PASSES[mode] * count_flops(name)
             result[side] |= shares(cell, operations, result[side]["seconds"])
-    for side in sides.keys() - {"ours"}:
-        turns = zip(seconds(sides[side]), seconds(sides["ours"]), strict=True)
-        result[side]["times_ours"] = round(median(there / ours for there, ours in turns), 2)
     return result
 
 
-def start(side: str, how: tuple, smaller: list[dict]) -> Cell:
-    if any("left_out" in cell.get(side, {}) for cell in smaller):
+def needed_mb(found: dict, batch: int, mode: str) -> float:
+    """Memory of all sides at once, at most: as if all that a smaller batch takes grew with it."""
+    peaks = [
+        sum(side.get("peak_mb", 0) for side in modes[mode].values() if isinstance(side, dict))
+        * (batch / int(smaller.split()[-1]))
+        for smaller, modes in found.items()
+        if mode in modes
+    ]
+    return max(peaks, default=0)
+
+
+def in_turns(group: dict, found: dict, result: dict, batch: int, repeats: int) -> dict[str, Cell]:
+    """The sides that were measured, ended again; `result` gets what they took."""
+    cells = {}
+    for side, how in group.items():
+        try:
+            cells[side] = start(side, how, found)
+        except TooSlowError:
+            result[side] = {"left_out": f"no first step within {PATIENCE_S} s"}
+    for _ in range(repeats):
+        for cell in cells.values():
+            cell.run()
+    for side, cell in cells.items():
+        result[side] = summary(cell, batch)
+    return cells
+
+
+def start(side: str, how: tuple, found: dict) -> Cell:
+    """A side of one cell; if it was left out at a smaller batch, it is not tried again."""
+    earlier = [cell.get(side, {}) for modes in found.values() for cell in modes.values()]
+    if any("left_out" in cell for cell in earlier):
         raise TooSlowError
     return Cell(*how, patience_s=None if side.startswith("ours") else PATIENCE_S)
+
+
+def compared(side: str, cell: Cell, ours: Cell) -> dict:
+    if side == "ours":
+        return {}
+    turns = zip(seconds(cell), seconds(ours), strict=True)
+    return {"times_ours": round(median(theirs / of_ours for theirs, of_ours in turns), 2)}
 
 
 def contenders(name: str, batch: int, mode: str, options: argparse.Namespace) -> dict:
