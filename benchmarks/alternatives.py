@@ -3,9 +3,10 @@
     OMP_NUM_THREADS=2 .venv/bin/python benchmarks/alternatives.py
 
 Trains video A3 on pictures of 24 x 24 (the paper's are 128 x 128) of synthetic clips, or of those
-of `--raw`: as we do, with slow and fast inputs exchanged (D4), with a concatenating MMTM (D11), and
-without MMTM, wide and narrow (D1). Two alternatives are ours used otherwise: inputs exchanged in
-the evaluation alone (D4), and the statistics of the whole test split (assumption 8).
+of `--raw`: as we do, with slow and fast inputs exchanged (D4), with a concatenating MMTM (D11),
+without MMTM, wide and narrow (D1), and in bfloat16 (assumption 20). Two alternatives are ours used
+otherwise: inputs exchanged in the evaluation alone (D4), and the statistics of the whole test split
+(assumption 8).
 
 A difference is the alternative's accuracy less ours, mean over the seeds. Its interval is the
 package's bootstrap (source videos within each emotion), and is absent where that refuses one. Each
@@ -40,6 +41,7 @@ TRAINED = {  # settings of the trainings, as they differ from ours
     "concatenating MMTM (D11)": {"mmtm": "concatenate"},
     "no MMTM, wide: like for like (D1)": {"network": "video_a3_wide"},
     "no MMTM, narrow: as printed (D1)": {"network": "video_a3"},
+    "trained in bfloat16 (assumption 20)": {"precision": "bf16-mixed"},
 }
 SYNTHETIC = {
     "clips_per_class": {"Train": 16, "Validation": 5, "test": 16},
