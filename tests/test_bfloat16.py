@@ -19,7 +19,6 @@ from mvemotion.processes import share_norms
 from mvemotion.runs import TrainingConfig, is_complete
 from mvemotion.specs import ClipFormat, stream_shape
 from mvemotion.training import train
-from plain_layers import make_plain
 from stores import make_store
 
 LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
@@ -63,20 +62,20 @@ def test_it_learns_as_in_32_bits(seed, store, tmp_path):
         ("video_a2", ClipFormat(frame_size=32, frames=8, slow_frames=4, c3d_frames=8)),
     ],
 )
-def test_gradients_point_where_those_of_64_bits_do(network_id, clip_format):
-    """As nearly as those of PyTorch's plain layers in bfloat16, which leave a few per cent."""
+@pytest.mark.filterwarnings("ignore:TF32 acceleration")
+def test_gradients_are_those_without_onednn(network_id, clip_format):
+    """Its kernels have been wrong on some processors; rounding alone turns gradients less."""
     torch.manual_seed(0)
     network = channels_last_(create_network(network_id, clip_format=clip_format))
     streams = {name: _clips(name, clip_format) for name in network.streams}
-    exact, plain = deepcopy(network).double(), make_plain(deepcopy(network))
-    expected = _gradients(exact, {name: x.double() for name, x in streams.items()})
-    cosines = {
-        name: _cosines(_gradients(net, streams), expected)
-        for name, net in {"ours": network, "plain": plain}.items()
-    }
-    assert cosines["ours"].median() > 0.95
-    assert cosines["ours"].min() > 0.5
-    assert cosines["ours"].median() > cosines["plain"].median() - 0.02
+    found = _gradients(deepcopy(network), streams)
+    with torch.backends.mkldnn.flags(enabled=False):
+        plainly = _gradients(deepcopy(network), streams)
+    assert _cosines(found, plainly).min() > 0.9
+    exact = _gradients(
+        deepcopy(network).double(), {name: x.double() for name, x in streams.items()}
+    )
+    assert _cosines(found, exact).median() > 0.9
 
 
 def _clips(stream: str, clip_format: ClipFormat) -> torch.Tensor:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from mvemotion import convolutions
-from mvemotion.convolutions import band_width, convolve, fold_width, row_surplus
+from mvemotion.convolutions import band_width, convolve, fold_width, places_missing, row_surplus
 
 CONVOLVE = {4: F.conv2d, 5: F.conv3d}
 LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
@@ -26,6 +26,9 @@ CASES = {  # input, weights
     "alone": ((1, 16, 8, 8, 4), (16, 16, 3, 3, 3)),
     "banded alone": ((1, 32, 8, 8, 4), (1, 32, 7, 7, 1)),
     "of places alone": ((2, 5, 6, 8), (1, 5, 1, 1)),
+    "longer than the input": ((6, 32, 1, 32), (2, 32, 7, 3)),
+    "longer than the input in 3D": ((4, 64, 3, 3, 2), (2, 64, 5, 5, 1)),
+    "of a band longer than the input": ((6, 64, 8, 8, 8), (1, 64, 5, 5, 1)),
 }
 
 
@@ -36,6 +39,7 @@ CASES = {  # input, weights
 def test_values_and_gradients_are_those_of_64_bits(case, capability, bits, layout, monkeypatch):
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
     shape, kernel = CASES[case]
+    _fill_freed_memory_with_nan()
     ours = _values_and_gradients(shape, kernel, layout, bits)
     exact = _values_and_gradients(shape, kernel, layout, 64)
     for name, error in ((key, _relative_error(ours[key], exact[key])) for key in exact):
@@ -68,12 +72,20 @@ def test_the_cases_go_the_ways_that_they_name(monkeypatch):
     assert widths["folded for few channels"] == (0, 2, 0)
     assert widths["with whole tiles"] == (0, 0, 2)  # 165 is eleven times fifteen
     assert widths["an odd row"] == widths["alone"] == widths["of places alone"] == (0, 0, 0)
+    assert widths["of a band longer than the input"] == (0, 4, 0), "oneDNN is wrong there, too"
     widths = {name: _widths(*case) for name, case in CASES.items()}
     assert widths["banded"] == (8, 0, 0)
     assert widths["banded by four"] == (4, 0, 0)
+    assert widths["of a band longer than the input"] == (8, 0, 0)
     assert widths["folded"] == widths["folded in 3D"] == (0, 4, 0)
     assert widths["folded with square kernels"] == (0, 2, 0)
     assert widths["folded within a frame"] == widths["with whole tiles"] == (0, 0, 0)
+
+
+def test_places_are_missing_in_bfloat16_before_the_last_axis():
+    x, weight = torch.empty(4, 8, 3, 9, 2), torch.empty(2, 8, 5, 5, 5)
+    assert places_missing(x, weight) == [0, 0]
+    assert places_missing(x.bfloat16(), weight.bfloat16()) == [2, 0]
 
 
 LONE_FILTERS = [  # conv_y of A2 and A1 on music, block by block; of its inputs apart and together
@@ -125,6 +137,12 @@ def _widths(shape: tuple, kernel: tuple) -> tuple[int, int, int]:
     x, weight = torch.empty(shape), torch.empty(kernel)
     band = band_width(x, weight)
     return band, fold_width(x, weight), row_surplus(x, weight)
+
+
+def _fill_freed_memory_with_nan() -> None:
+    """What is allocated next, and not written, is not a number."""
+    freed = [torch.full((2**n,), math.nan) for n in range(4, 20) for _ in range(2)]
+    assert freed
 
 
 def _values_and_gradients(shape: tuple, kernel: tuple, layout: str, bits: int) -> dict:

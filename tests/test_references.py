@@ -52,6 +52,17 @@ def test_references_are_found_but_are_no_rows_of_the_paper():
     assert set(REFERENCE_CLASSIFIERS) <= set(LABELS)
 
 
+@pytest.mark.parametrize(("frames", "size"), [(16, 48), (24, 32)])
+def test_clips_too_small_to_learn_from_in_bfloat16_are_refused(frames, size):
+    network = create_network(VIDEO)
+    x = {network.streams[0]: torch.zeros(1, 3, size, size, frames)}
+    with torch.autocast("cpu", torch.bfloat16):
+        with pytest.raises(InputError, match=f"{frames} frames of {size} rows: in bfloat16"):
+            network(x)
+        with torch.no_grad():
+            assert network.eval()(x).shape == (1, 6)
+
+
 def test_the_census_counts_references_in_a_block_of_their_own():
     rows = reference_census()
     # torchvision's published count, its 400 classes made six

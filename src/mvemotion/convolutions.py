@@ -65,6 +65,12 @@ class Convolution3d(_Convolution, nn.Conv3d):
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """(B, C, ...) to (B, filters, ...) on a CPU, the quickest way known for these shapes."""
+    if any(missing := places_missing(x, weight)):
+        behind = [n for missed in (0, *reversed(missing)) for n in (0, missed)]
+        y = convolve(F.pad(x, behind), weight, bias)
+        for axis, n in enumerate(x.shape[2:], start=2):
+            y = y.narrow(axis, 0, n)
+        return y.contiguous(memory_format=LAYOUTS[x.ndim])
     if width := band_width(x, weight):
         return _banded(x, weight, bias, width)
     if width := fold_width(x, weight):
@@ -78,18 +84,32 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 # --- Which way ------------------------------------------------------------------------------------
+def places_missing(x: Tensor, weight: Tensor) -> list[int]:
+    """Zeros behind all axes but the last to make them as long as the kernel.
+
+    They are in bfloat16: there, with AVX-512, oneDNN 3.10 of PyTorch 2.11 writes the gradients of
+    longer kernels in part only, or beyond their end.
+    """
+    is_short = _is_bfloat16(x)
+    sizes = zip(weight.shape[2:-1], x.shape[2:-1], strict=True)
+    return [max(length - size, 0) if is_short else 0 for length, size in sizes]
+
+
 def band_width(x: Tensor, weight: Tensor) -> int:
     """Outputs of a lone filter that are found side by side; 0 if none are.
 
     None are in bfloat16 from 2D inputs of few channels: oneDNN 3.10, which PyTorch 2.11 brings,
-    gives wrong numbers there, with AMX and this stride. To fold is quicker, besides.
+    gives wrong numbers there, with AMX and this stride (to fold is quicker, besides); nor where
+    the band were longer than the input (see `places_missing`).
     """
     if weight.shape[0] > 1 or max(weight.shape[2:]) == 1:
         return 0
     if x.ndim == 4 and x.shape[1] < MANY_CHANNELS and _is_bfloat16(x):
         return 0
-    width = math.gcd(x.shape[_last_axis(weight)], BAND)
-    return width if width > 1 else 0
+    axis = _last_axis(weight)
+    width = math.gcd(x.shape[axis], BAND)
+    is_longer = weight.shape[axis] + width - 1 > x.shape[axis]
+    return 0 if width == 1 or (is_longer and _is_bfloat16(x)) else width
 
 
 def fold_width(x: Tensor, weight: Tensor) -> int:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mvemotion.c3d import C3DNetwork
+from mvemotion.errors import InputError
 from mvemotion.flops import Size, by_running, halved, in_block, multiply_adds
 from mvemotion.layers import (
     DenseBlock,
@@ -118,6 +119,7 @@ class TorchvisionNetwork(nn.Module):
     def forward(self, streams: dict[str, Tensor]) -> Tensor:
         check_streams(streams, self.streams)
         x = streams[self.streams[0]].permute(0, 1, 4, 2, 3)  # (B, C, T, H, W) is its order
+        _check_gradients(x)
         return self.body(x.contiguous())
 
     def multiply_adds(self, shapes: dict[str, tuple[int, ...]]) -> int:
@@ -213,6 +215,19 @@ def count_meta_flops(network: nn.Module, *, clip_format: ClipFormat = PAPER_FORM
     """`count_flops` of a network that was built on the meta device already."""
     shapes = {name: stream_shape(name, clip_format) for name in network.streams}
     return 2 * network.multiply_adds(shapes)
+
+
+def _check_gradients(x: Tensor) -> None:
+    """In bfloat16 on a CPU they are wrong where kernels of 3 meet 2 frames or rows (in layer 4).
+
+    See `convolutions.places_missing`; torchvision's layers have no such zeros.
+    """
+    is_short = x.device.type == "cpu" and _in_autocast_dtype(x).dtype == torch.bfloat16
+    if is_short and torch.is_grad_enabled() and (x.shape[2] <= 16 or x.shape[3] <= 32):
+        raise InputError(
+            f"R(2+1)D-18, {x.shape[2]} frames of {x.shape[3]} rows: in bfloat16 on a CPU, PyTorch "
+            "trains it wrongly below 17 frames or 33 rows; train with --precision 32-true"
+        )
 
 
 def _in_autocast_dtype(x: Tensor) -> Tensor:
