@@ -1,6 +1,7 @@
 """What the discrepancies change: each alternative against what we do, on the same test clips.
 
-    OMP_NUM_THREADS=2 .venv/bin/python benchmarks/alternatives.py
+    OMP_NUM_THREADS=1 .venv/bin/python benchmarks/alternatives.py
+    OMP_NUM_THREADS=1 .venv/bin/python benchmarks/alternatives.py --raw path/to/clips
 
 Trains video A3 on pictures of 24 x 24 (the paper's are 128 x 128) of synthetic clips, or of those
 of `--raw`: as we do, with slow and fast inputs exchanged (D4), with a concatenating MMTM (D11),
@@ -64,12 +65,14 @@ TRAINING = {"epochs": 6, "batch_size": 12, "learning_rate": 1e-3, "settle_norms"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--raw", type=Path, help="clips to prepare in place of synthetic ones")
-    parser.add_argument("--work", type=Path, default=Path("results/benchmarks/alternatives"))
+    parser.add_argument("--work", type=Path, help="results/benchmarks/... by default")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each network")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/alternatives.json"))
+    parser.add_argument("--out", type=Path, help="benchmarks/results/....json by default")
     options = parser.parse_args()
-    store = prepared(options.raw, options.work)
-    runs = [trained(store, options.work, seed) for seed in range(options.seeds)]
+    name = "alternatives_sample" if options.raw else "alternatives"
+    work = options.work or Path("results/benchmarks", name)
+    store = prepared(options.raw, work)
+    runs = [trained(store, work, seed) for seed in range(options.seeds)]
     hits = [{name: is_right(network, store) for name, network in run.items()} for run in runs]
     result = {
         "clips": "synthetic" if options.raw is None else "real",
@@ -81,9 +84,10 @@ def main() -> None:
         "ours": seeds_summary([row["ours"].mean() for row in hits]),
         "parameters": parameters(),
         "alternatives": compared(hits, store.clips("test")),
+        "commits_of_trainings": commits_of_trainings(work / "runs"),
         "provenance": provenance(),
     }
-    write_json(options.out, result)
+    write_json(options.out or Path("benchmarks/results", f"{name}.json"), result)
     print(table(result).to_string(index=False))
 
 
@@ -112,6 +116,11 @@ def trained(store: Store, work: Path, seed: int) -> dict[str, TrainedNetwork]:
     found["swapped in evaluation alone (D4)"] = replace(ours, network=swapped)
     found["whole-split statistics (assumption 8)"] = replace(ours, standardize="split")
     return found
+
+
+def commits_of_trainings(runs: Path) -> list[str]:
+    """The code they were made by, which may be older than that of their scores."""
+    return sorted({read_json(path)["commit"] for path in runs.rglob("run.json")})
 
 
 def is_right(network: TrainedNetwork, store: Store) -> np.ndarray:

@@ -11,6 +11,9 @@ A finished network is not measured again at the same commit.
 """
 
 import argparse
+import json
+import os
+import subprocess
 import sys
 from itertools import product
 from pathlib import Path
@@ -40,7 +43,8 @@ HOW = (
     "seconds of one core a clip: the median of alternating steps after one to warm up; training: "
     "cross-entropy, gradients, Adam, counted as three forward passes; share: of a 2048 matrix "
     "product beside each step; peak: resident memory of the process; Keras: compiled, with oneDNN "
-    "(its default here may be many times slower), no XLA"
+    "(its default here may be many times slower), no XLA; one_by_one: where all sides together "
+    "might not fit into memory, each ran after the one before"
 )
 
 
@@ -64,7 +68,9 @@ def main() -> None:
 
 
 def measure_cpu(options: argparse.Namespace) -> None:
-    settings = {"repeats": options.repeats}
+    settings = {"repeats": options.repeats, "sides": [*options.sides]}
+    if "keras" in options.sides:
+        settings["keras"] = keras_versions(options)
     origin = {"how": HOW, "settings": settings, "bfloat16": bfloat16_note()}
     origin["provenance"] = provenance()
     found = finished(options.out, settings)
@@ -78,11 +84,41 @@ def measure_cpu(options: argparse.Namespace) -> None:
 
 
 def finished(out: Path, settings: dict) -> dict:
-    """What a run with these settings at this commit has left; nothing, if its tree had changes."""
+    """What a run with these settings has left at this commit and on such a machine.
+
+    Nothing, if its tree had changes.
+    """
     record = read_json(out) if out.exists() else {}
-    commit = git_commit()
-    is_same = record.get("settings") == settings and record["provenance"]["commit"] == commit
-    return record["networks"] if is_same and not (commit or "").endswith("-dirty") else {}
+    if record.get("settings") != settings or (git_commit() or "-dirty").endswith("-dirty"):
+        return {}
+    there, here = record["provenance"], provenance()
+    is_same = all(there[name] == here[name] for name in ("commit", "machine", "versions"))
+    return record["networks"] if is_same else {}
+
+
+def keras_versions(options: argparse.Namespace) -> dict[str, str]:
+    """Of Keras and its backend, by name, as their interpreter has them."""
+    program = (
+        "import importlib, json, keras; name = keras.backend.backend(); "
+        "backend = importlib.import_module(name); "
+        "print(json.dumps({'Keras': keras.__version__, name: backend.__version__}))"
+    )
+    command, environment = keras_interpreter(options)
+    answer = subprocess.run(
+        [command, "-c", program],
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        check=True,
+    )
+    return json.loads(answer.stdout)
+
+
+def keras_interpreter(options: argparse.Namespace) -> tuple[str, dict[str, str]]:
+    """The one that is named, with TensorFlow; or this one, with Keras on PyTorch."""
+    backend = "tensorflow" if options.keras_python else "torch"
+    command = str(options.keras_python or sys.executable)
+    return command, ONE_THREAD | {"KERAS_BACKEND": backend}
 
 
 def bfloat16_note() -> str:
@@ -166,11 +202,11 @@ def contenders(name: str, batch: int, mode: str, options: argparse.Namespace) ->
     if "plain" in options.sides:
         sides["plain"] = [*ours, "plain", *arguments, "float32"]
     if "keras" in options.sides:
-        keras = str(options.keras_python or sys.executable)
+        keras, environment = keras_interpreter(options)
         sides["keras"] = [keras, str(HERE / "keras_cell.py"), *arguments]
-    backend = "tensorflow" if options.keras_python else "torch"
     return {
-        side: (command, ONE_THREAD | {"KERAS_BACKEND": backend}) for side, command in sides.items()
+        side: (command, environment if side == "keras" else ONE_THREAD)
+        for side, command in sides.items()
     }
 
 

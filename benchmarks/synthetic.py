@@ -21,6 +21,7 @@ import pandas as pd
 import torch
 from scipy.stats import binomtest
 
+from alternatives import commits_of_trainings
 from mvemotion.data.manifest import read_manifest, write_manifest
 from mvemotion.data.prepare import prepare
 from mvemotion.data.store import Store
@@ -70,6 +71,7 @@ def main() -> None:
         "threads": torch.get_num_threads(),
         "networks": rows,
         "three_against_one": {name: compare(rows[TOGETHER], rows[name]) for name in ALONE},
+        "commits_of_trainings": commits_of_trainings(options.work),
         "provenance": provenance(),
     }
     print(as_table(result))

@@ -2,9 +2,9 @@
 
     .venv/bin/python benchmarks/wall_times.py
 
-Clones what is committed into a temporary folder, and runs each command there once. Set-up downloads
-what it installs. `replicate` uses all cores, `test` a process on each. A command that fails is an
-error, and nothing is written.
+Clones what is committed into a temporary folder, and runs each command there once, as from a shell
+without settings of its own. Set-up downloads all that it installs. `replicate` uses all cores,
+`test` a process on each. A command that fails is an error, and nothing is written.
 """
 
 import argparse
@@ -19,27 +19,40 @@ from mvemotion.provenance import provenance
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGETS = ("setup", "replicate", "test")
-HOW = "minutes by the clock, each command once, in this order, in one fresh clone"
+SETTINGS = {  # of a shell, or of the make that calls us
+    *("PROFILE", "DATA", "RESULTS", "SEEDS", "JOBS", "ONLY", "DEVICE"),
+    *("PYTHONPATH", "MAKEFLAGS", "OMP_NUM_THREADS"),
+}
+WITHOUT_CACHES = {"UV_NO_CACHE": "1", "PIP_NO_CACHE_DIR": "1"}
+HOW = (
+    "minutes by the clock, each command once, in this order, in one fresh clone; no package was "
+    "kept from an earlier installation"
+)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--targets", nargs="+", choices=TARGETS, default=TARGETS)
     default = ROOT / "benchmarks" / "results" / "wall_times.json"
     parser.add_argument("--out", type=Path, default=default)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "mvemotion"
         subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
-        minutes = {target: minutes_of(target, clone) for target in options.targets}
-    origin = {"how": HOW, "cores": os.cpu_count(), "provenance": provenance()}
-    write_json(options.out, {"minutes": minutes, **origin})
+        origin = provenance() | {"commit": commit_of(clone)}
+        minutes = {target: minutes_of(target, clone) for target in TARGETS}
+    write_json(options.out, {"minutes": minutes, "how": HOW, "provenance": origin})
     print(options.out.read_text())
 
 
+def commit_of(clone: Path) -> str:
+    command = ["git", "rev-parse", "--short=12", "HEAD"]
+    return subprocess.check_output(command, cwd=clone, text=True).strip()
+
+
 def minutes_of(target: str, clone: Path) -> float:
+    environment = {name: value for name, value in os.environ.items() if name not in SETTINGS}
     start = time.perf_counter()
-    subprocess.run(["make", target], cwd=clone, check=True)
+    subprocess.run(["make", target], cwd=clone, env=environment | WITHOUT_CACHES, check=True)
     return round((time.perf_counter() - start) / 60, 1)
 
 

@@ -61,23 +61,50 @@ def test_the_tests_of_a_seed_are_corrected_together():
     assert found["a"]["p_holm"] == 2 * found["a"]["p_value"]
 
 
-@pytest.mark.parametrize(
-    ("entry", "alternative"),
-    [
-        ("D1", "no MMTM, wide: like for like (D1)"),
-        ("D4", "swapped in training and evaluation (D4)"),
-        ("D4", "swapped in evaluation alone (D4)"),
-        ("D11", "concatenating MMTM (D11)"),
-        ("8", "whole-split statistics (assumption 8)"),
-    ],
-)
+ENTRIES = [
+    ("D1", "no MMTM, wide: like for like (D1)"),
+    ("D4", "swapped in training and evaluation (D4)"),
+    ("D4", "swapped in evaluation alone (D4)"),
+    ("D11", "concatenating MMTM (D11)"),
+    ("8", "whole-split statistics (assumption 8)"),
+    ("20", "trained in bfloat16 (assumption 20)"),
+]
+
+
+@pytest.mark.parametrize(("entry", "alternative"), ENTRIES)
 def test_the_numbered_entries_print_what_was_measured(entry, alternative):
+    row = alternatives("alternatives")[alternative]
+    difference, low, high = (signed(x) for x in (row["difference"], *row["interval"]))
+    assert f"{difference} [{low}, {high}]" in body_of(entry)
+
+
+@pytest.mark.parametrize(("entry", "alternative"), ENTRIES)
+def test_the_numbered_entries_count_the_real_clips(entry, alternative):
+    seeds = alternatives("alternatives_sample")[alternative]["by_seed"]
+    it, ours = (
+        "{}, {} and {}".format(*(seed[name] for seed in seeds))
+        for name in ("only_alternative", "only_ours")
+    )
+    assert f"{it} right, ours alone {ours}" in body_of(entry)
+
+
+def test_the_page_prints_the_smallest_p_on_real_clips():
+    rows = alternatives("alternatives_sample").values()
+    smallest = min(seed["p_value"] for row in rows for seed in row["by_seed"])
+    head = (ROOT / "replication" / "discrepancies.md").read_text().partition("**D1.")[0]
+    assert f"any of these is {smallest:g} (" in head
+
+
+def alternatives(name: str) -> dict[str, dict]:
+    return json.loads((RESULTS / f"{name}.json").read_text())["alternatives"]
+
+
+def body_of(entry: str) -> str:
+    """A numbered entry of either page, on one line."""
     page = "discrepancies" if entry.startswith("D") else "assumptions"
     text = (ROOT / "replication" / f"{page}.md").read_text()
-    body = re.search(rf"^\*\*{entry}\. .+?(?=^\*\*|\Z)", text, re.M | re.S)[0]
-    row = json.loads((RESULTS / "alternatives.json").read_text())["alternatives"][alternative]
-    difference, low, high = (signed(x) for x in (row["difference"], *row["interval"]))
-    assert f"{difference} [{low}, {high}]" in " ".join(body.split())
+    body = re.search(rf"^\*\*{entry}\. .+?(?=^\*\*|^## |\Z)", text, re.M | re.S)[0]
+    return " ".join(body.split())
 
 
 def signed(value: float) -> str:

@@ -9,7 +9,7 @@ import pytest
 from mvemotion.census import census, failures, render, summary
 from mvemotion.parts import count_parts
 from mvemotion.published import published_splits
-from mvemotion.specs import A1, Branch, Network, find_network, list_networks
+from mvemotion.specs import A1, C3D, Branch, Network, find_network, list_networks
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +155,12 @@ def test_parts_of_a_specification_of_ones_own_are_counted_too():
     own, printed = count_parts(spec)[0], count_parts("music_a1")[0]
     assert (own.shape[0], printed.shape[0]) == (16, 32)
     assert own.parameters < printed.parameters
+
+
+def test_a_c3d_of_ones_own_has_the_same_parts():
+    branch = Branch("video_c3d", replace(C3D, dropout=0.5))
+    own = replace(find_network("video_c3d"), id="own", branches=(branch,))
+    assert count_parts(own) == count_parts("video_c3d")
 
 
 def test_the_census_imports_no_library_that_takes_longer_than_its_work():

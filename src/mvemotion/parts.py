@@ -15,7 +15,13 @@ from torch import nn
 from mvemotion.c3d import C3DNetwork
 from mvemotion.errors import InputError
 from mvemotion.networks import DenseResidualNetwork, count_parameters
-from mvemotion.specs import C3D, Network, TorchvisionArchitecture, find_network, stream_shape
+from mvemotion.specs import (
+    C3DArchitecture,
+    Network,
+    TorchvisionArchitecture,
+    find_network,
+    stream_shape,
+)
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ def count_parts(network: str | Network) -> tuple[Part, ...]:
     [711, 3649, 13025, 48961, 194177]
     """
     spec = find_network(network) if isinstance(network, str) else network
-    is_c3d = spec.branches[0].architecture is C3D
+    is_c3d = isinstance(spec.branches[0].architecture, C3DArchitecture)
     if isinstance(spec.branches[0].architecture, TorchvisionArchitecture):
         raise InputError(f"{spec.id}: has none of the paper's parts; name one of its networks")
     with torch.device("meta"):

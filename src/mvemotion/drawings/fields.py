@@ -8,7 +8,14 @@ from matplotlib.patches import Rectangle
 from mvemotion.drawings.networks import colour_of
 from mvemotion.errors import InputError
 from mvemotion.parts import Part, count_parts
-from mvemotion.specs import C3D, PAPER_FORMAT, STREAMS, Network, find_network, stream_shape
+from mvemotion.specs import (
+    PAPER_FORMAT,
+    STREAMS,
+    C3DArchitecture,
+    Network,
+    find_network,
+    stream_shape,
+)
 
 POOL = 2  # of every block, on every axis
 
@@ -41,7 +48,7 @@ def receptive_fields(network: str | Network, *, stream: str = "") -> np.ndarray:
     """
     spec = find_network(network) if isinstance(network, str) else network
     stream = stream or spec.streams[0]
-    if stream not in spec.streams or spec.branches[0].architecture is C3D:
+    if stream not in spec.streams or isinstance(spec.branches[0].architecture, C3DArchitecture):
         raise InputError(f"receptive fields of {stream} in {spec.id}: not a stream of A0 to A3")
     parts = [p for p in count_parts(spec) if p.kind == "block" and p.streams == (stream,)]
     seen, found = np.ones(len(parts[0].shape) - 1, int), []

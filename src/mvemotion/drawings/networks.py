@@ -8,7 +8,7 @@ from matplotlib.patches import Rectangle
 from mvemotion.drawings import grammar as g
 from mvemotion.parts import Convolution, Part, count_parts
 from mvemotion.published import published_parameters
-from mvemotion.specs import C3D, STREAMS, Branch, Network, find_network, stream_shape
+from mvemotion.specs import STREAMS, Branch, C3DArchitecture, Network, find_network, stream_shape
 
 LANE = 1.24  # inches, as all sizes here
 HEAD, FOOT, MARGIN = 0.66, 0.44, 0.06
@@ -34,7 +34,7 @@ class Plan:
 
     @property
     def is_c3d(self) -> bool:
-        return self.spec.branches[0].architecture is C3D
+        return isinstance(self.spec.branches[0].architecture, C3DArchitecture)
 
     @property
     def has_units(self) -> bool:
@@ -221,7 +221,7 @@ def _note_below(ax: Axes, plan: Plan, branch: Branch) -> None:
 def _departures(branch: Branch) -> dict[int, str]:
     """By block: C3D's pools, or what the compact rows of Table 6 leave out (assumption 5)."""
     architecture = branch.architecture
-    if architecture is C3D:
+    if isinstance(architecture, C3DArchitecture):
         return {n: f"pool {g.by(pool)}" for n, pool in enumerate(architecture.pools, start=1)}
     words = ["half width"] * branch.has_half_width + ["no BatchNorm"] * (not branch.has_last_norm)
     return {len(architecture.blocks): ", ".join(words)} if words else {}

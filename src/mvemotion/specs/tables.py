@@ -82,7 +82,9 @@ class Network:
     def __post_init__(self):
         if len(set(self.streams)) != len(self.streams):
             raise InputError(f"network {self.id}: a stream joins twice in {self.streams}")
-        if len(self.branches) > 1 and any(branch.architecture is C3D for branch in self.branches):
+        if len(self.branches) > 1 and any(
+            isinstance(branch.architecture, C3DArchitecture) for branch in self.branches
+        ):
             raise InputError(f"network {self.id}: C3D stands alone, it does not fuse")
         if self.exchange is None:
             return
