@@ -10,7 +10,7 @@ FEW_TAPS = 9
 
 
 def has_slow_weight_gradient(x: Tensor, weight: Tensor) -> bool:
-    """Whether oneDNN's gradient takes two to four times its forward pass, channels last."""
+    """Where oneDNN's gradient is the slow part of a step (`benchmarks/switches.py`)."""
     return (
         torch.is_grad_enabled()
         and weight.requires_grad
@@ -53,7 +53,7 @@ def _gradient(g: Tensor, x: Tensor, weight: Tensor, padding: tuple, *, of_weight
 
 
 def _weight_gradient_channels_first(g: Tensor, x: Tensor, weight: Tensor, padding: tuple) -> Tensor:
-    """1.5 times quicker than channels last, the copies included."""
+    """Quicker than channels last, the copies included."""
     first = (tensor.contiguous() for tensor in (g, x, weight))
     return _gradient(*first, padding, of_weight=True)[1]
 

@@ -134,8 +134,8 @@ def _difference_lines(differences: pd.DataFrame) -> list[str]:
         "can be compared only as if they came from different clips (Newcombe's interval).",
         "",
         *lines,
-        f"- All tables: {_told_apart_count(differences)} of {len(differences)} pairs.",
-        f"- {never} pairs differ by 5 clips or fewer: never significant, however the clips pair.",
+        f"- All tables, and across them: {_told_apart_count(differences)} of {len(differences)}.",
+        f"- {never} of these differ by 5 clips or fewer: never significant, however clips pair.",
         *_reach(),
         f"- The best printed row has {accuracy_text(_best_matrix())}.",
     ]

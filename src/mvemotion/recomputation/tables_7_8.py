@@ -95,7 +95,7 @@ def check_earlier_studies() -> Iterator[Check]:
     for (_, line), told in zip(table.iterrows(), EARLIER_SCORES, strict=False):
         yield check(
             f"table-8-score:{line['row']}:{line['Dataset']}",
-            f"Table 8 row {line['row']}",
+            f"Table 8 row {line['row']}, {line['Dataset']}",
             printed=line["Score"],
             found=f"{told:g} in Section 5.4",
             holds=scores[line.name] == told,
@@ -131,7 +131,7 @@ def _check_reference(line) -> Check:
     told = f"[{line.reference_in_text:.0f}]"
     return check(
         f"table-8:{line.row}:{line.Dataset}",
-        f"Table 8 row {line.row}",
+        f"Table 8 row {line.row}, {line.Dataset}",
         printed=line.Method,
         found=f"{told} in Section 5.4",
         holds=told in line.Method,
