@@ -146,7 +146,7 @@ def _run_row(run: RunRecord, settings: Lettered, environments: Lettered) -> dict
         "checksum": (scored or run.config).get("store_checksum") or "",
         "device": run.record.get("device", ""),
         "threads": run.record.get("threads"),
-        "wall": duration(run.seconds) if run.seconds else "",
+        "wall": "" if run.seconds is None else duration(run.seconds),
         "memory_mb": peak_memory_mb(run.record),
         "time": run.record.get("time_utc") or scoring.get("time_utc") or "",
     }

@@ -54,9 +54,9 @@ class RunRecord:
         return "not scored" if self.record else "unfinished"
 
     @property
-    def seconds(self) -> float:
-        """Of training; of the attempt, if it failed."""
-        return self.record.get("wall_seconds", self.outcome.get("seconds", 0.0))
+    def seconds(self) -> float | None:
+        """Of training; of the attempt, if it failed; None if neither is recorded."""
+        return self.record.get("wall_seconds", self.outcome.get("seconds"))
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ def _failure(run: RunRecord, found: ResultsFolder) -> dict:
 
 def _work(found: ResultsFolder) -> dict:
     """What it took: times are of the jobs, one after the other, however many ran at once."""
-    training = sum(run.seconds for run in found.runs)
+    training = sum(run.seconds or 0 for run in found.runs)
     notebooks = [run_facts(read_notebook(path))["seconds"] or 0 for path in found.notebooks]
     solutions = sum(path.parent.name == "solutions" for path in found.notebooks)
     memory = [peak_memory_mb(run.record) for run in found.runs]
