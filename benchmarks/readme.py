@@ -45,6 +45,8 @@ def times() -> str:
             *reading(overheads),
             *preparing(preprocessing),
             "",
+            whole(read_json(RESULTS / "wall_times.json")),
+            "",
         ]
     )
 
@@ -58,12 +60,19 @@ def introduction(record: dict) -> list[str]:
         f"`make bench` ({processor(record)}; a matrix product reaches {' and '.join(limits)}), "
         "written to [benchmarks/results](benchmarks/results);",
         "[benchmarks/README.md](benchmarks/README.md) says what paid. *Share*: operations a second "
-        "against those of a matrix product of the same precision; a training step counts as three "
-        "forward passes. *Plain*, *Keras*: how many times longer",
-        "PyTorch's own operations in the paper's order and Keras on TensorFlow take, both in 32 "
-        "bits, than ours in 32 bits; last, Keras in 32 bits against ours in bfloat16.",
+        "against those of PyTorch's matrix product in the same precision, which some convolutions "
+        "outrun; a training step counts as three forward passes. *Plain*, *Keras*: how many times "
+        "longer",
+        f"PyTorch's own operations in the paper's order and {keras(record)} take, both in 32 "
+        "bits, than ours in 32 bits; last, Keras in 32 bits against ours in bfloat16. †: one side "
+        "after another, since all together might not fit into memory; elsewhere they took turns.",
         "",
     ]
+
+
+def keras(record: dict) -> str:
+    """Keras 3.15.1 on tensorflow 2.21.0, for example."""
+    return " on ".join(f"{name} {version}" for name, version in record["settings"]["keras"].items())
 
 
 def measured(networks: dict) -> list[str]:
@@ -100,7 +109,7 @@ def line(columns: list[str]) -> str:
 
 
 def row(name: str, batch: str, cell: dict, sides: list[str]) -> list[str]:
-    columns = [gflop(name), batch]
+    columns = [gflop(name), f"{batch} †" if "one_by_one" in cell else batch]
     for side in sides:
         columns += [f"{cell[side]['seconds']:.2f} s", f"{cell[side]['share_of_ceiling']:.0%}"]
     columns += [times_longer(cell, side, "ours") for side in ("plain", "keras")]
@@ -127,13 +136,12 @@ def processor(record: dict) -> str:
 
 def reading(record: dict) -> list[str]:
     given = [
-        f"{cell['read_for_each_learned']:.0f} to `{name}`"
+        f"{cell['read_for_each_learned']:.0f} clips while `{name}` learns one"
         for name, cell in record["reading"].items()
     ]
     starting = record["starting"]
     return [
-        f"On {processor(record)}: while one clip is learned, the store gives "
-        f"{' and '.join(given)}. `mvemotion --help` "
+        f"On {processor(record)}: a store gives {' and '.join(given)}. `mvemotion --help` "
         f"takes {starting['mvemotion --help']['seconds']:.1f} s, `mvemotion networks` "
         f"{starting['mvemotion networks']['seconds']:.1f} s, of which importing torch is "
         f"{starting['import torch']['seconds']:.1f} s.",
@@ -164,6 +172,27 @@ def preparing(record: dict) -> list[str]:
     ]
 
 
+def whole(record: dict) -> str:
+    setup, replicate, test = (f"{record['minutes'][n]:.0f}" for n in ("setup", "replicate", "test"))
+    cores = record["provenance"]["machine"]["cores"]
+    return (
+        f"On {processor(record)} with {cores} cores, from a fresh clone and no package at hand: "
+        f"set-up takes {setup} min, then `make replicate` {replicate}, `make test` {test}."
+    )
+
+
+def networks_with_amx() -> str:
+    """The same tables of another processor, in Markdown."""
+    record = read_json(RESULTS / "networks_cpu_amx.json")
+    networks, commit = record["networks"], record["provenance"]["commit"]
+    limits = [f"{limit(networks, side):.0f}" for side in measured(networks)]
+    head = (
+        f"On one core of {processor(record)} (a matrix product reaches {' and '.join(limits)} "
+        f"GFLOP/s), at commit {commit}:"
+    )
+    return "\n".join([head, "", *(line for mode in MODES for line in table(networks, mode))])
+
+
 def switches() -> str:
     """What each way of being quick gains, in Markdown."""
     record = read_json(RESULTS / "switches.json")
@@ -172,7 +201,10 @@ def switches() -> str:
     )
 
 
-BLOCKS = {"times": times, "sample results": sample_results, "switches": switches}
+BLOCKS = {
+    **{"times": times, "sample results": sample_results, "switches": switches},
+    "networks with AMX": networks_with_amx,
+}
 
 
 if __name__ == "__main__":
