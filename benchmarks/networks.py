@@ -51,8 +51,9 @@ HOW = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--families", nargs="+", choices=FAMILIES, default=FAMILIES)
-    parser.add_argument("--batches", nargs="+", type=int, default=BATCHES)
-    parser.add_argument("--repeats", type=int, default=5)
+    in_order = "ascending: the memory of a larger one is foretold from a smaller one's"
+    parser.add_argument("--batches", nargs="+", type=int, default=BATCHES, help=in_order)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--sides", nargs="+", choices=OTHERS, default=OTHERS, help="beside ours")
     parser.add_argument("--keras-python", type=Path, help="an interpreter with Keras, TensorFlow")

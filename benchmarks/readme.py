@@ -56,8 +56,9 @@ def introduction(record: dict) -> list[str]:
     sides = measured(networks)
     limits = [f"{limit(networks, side):.0f} GFLOP/s in {SIDES[side]}" for side in sides]
     return [
-        "Seconds a clip of one core of a shared server, at the paper's input sizes, measured by "
-        f"`make bench` ({processor(record)}; a matrix product reaches {' and '.join(limits)}), "
+        "Seconds a clip of one core of a shared server, at the paper's input sizes, the median of "
+        f"{record['settings']['repeats']} steps, measured by `make bench` ({processor(record)}; a "
+        f"matrix product reaches {' and '.join(limits)}), "
         "written to [benchmarks/results](benchmarks/results);",
         "[benchmarks/README.md](benchmarks/README.md) says what paid. *Share*: operations a second "
         "against those of PyTorch's matrix product in the same precision, which some convolutions "
@@ -72,7 +73,8 @@ def introduction(record: dict) -> list[str]:
 
 def keras(record: dict) -> str:
     """Keras 3.15.1 on tensorflow 2.21.0, for example."""
-    return " on ".join(f"{name} {version}" for name, version in record["settings"]["keras"].items())
+    versions = record["settings"].get("keras", {"Keras": "(not measured)"})
+    return " on ".join(f"{name} {version}" for name, version in versions.items())
 
 
 def measured(networks: dict) -> list[str]:

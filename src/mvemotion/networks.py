@@ -218,15 +218,19 @@ def count_meta_flops(network: nn.Module, *, clip_format: ClipFormat = PAPER_FORM
 
 
 def _check_gradients(x: Tensor) -> None:
-    """In bfloat16 on a CPU they are wrong where kernels of 3 meet 2 frames or rows (in layer 4).
+    """In bfloat16 on a CPU they may be wrong where kernels of 3 meet 2 frames or rows (in layer 4).
 
     See `convolutions.places_missing`; torchvision's layers have no such zeros.
     """
-    is_short = x.device.type == "cpu" and _in_autocast_dtype(x).dtype == torch.bfloat16
-    if is_short and torch.is_grad_enabled() and (x.shape[2] <= 16 or x.shape[3] <= 32):
+    is_small = x.shape[2] <= 16 or x.shape[3] <= 32
+    if not (is_small and torch.is_grad_enabled() and x.device.type == "cpu"):
+        return
+    is_cast = x.dtype == torch.float32 and torch.is_autocast_enabled("cpu")
+    if (torch.get_autocast_dtype("cpu") if is_cast else x.dtype) == torch.bfloat16:
         raise InputError(
             f"R(2+1)D-18, {x.shape[2]} frames of {x.shape[3]} rows: in bfloat16 on a CPU, PyTorch "
-            "trains it wrongly below 17 frames or 33 rows; train with --precision 32-true"
+            "may train it wrongly below 17 frames or 33 rows; train with --precision 32-true, into "
+            "another folder"
         )
 
 

@@ -10,7 +10,7 @@ FEW_TAPS = 9
 
 
 def has_slow_weight_gradient(x: Tensor, weight: Tensor) -> bool:
-    """Where oneDNN's gradient is the slow part of a step (`benchmarks/switches.py`)."""
+    """Where oneDNN's gradient is the slow part of a step: on AVX2."""
     return (
         torch.is_grad_enabled()
         and weight.requires_grad
