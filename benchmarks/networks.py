@@ -24,7 +24,7 @@ import torch
 from cells import Cell, TooSlowError, available_mb
 from mvemotion.files import read_json, write_json
 from mvemotion.networks import count_flops
-from mvemotion.provenance import git_commit, provenance
+from mvemotion.provenance import provenance
 
 HERE = Path(__file__).parent
 FAMILIES = (
@@ -90,9 +90,10 @@ def finished(out: Path, settings: dict) -> dict:
     Nothing, if its tree had changes.
     """
     record = read_json(out) if out.exists() else {}
-    if record.get("settings") != settings or (git_commit() or "-dirty").endswith("-dirty"):
+    here = provenance()
+    if record.get("settings") != settings or (here["commit"] or "-dirty").endswith("-dirty"):
         return {}
-    there, here = record["provenance"], provenance()
+    there = record["provenance"]
     is_same = all(there[name] == here[name] for name in ("commit", "machine", "versions"))
     return record["networks"] if is_same else {}
 
@@ -140,13 +141,13 @@ def measure(name: str, batch: int, mode: str, found: dict, options: argparse.Nam
     is_apart = needed_mb(found, batch, mode) > available_mb()
     result = {"one_by_one": True} if is_apart else {}
     groups = [{side: how} for side, how in sides.items()] if is_apart else [sides]
+    operations = PASSES[mode] * count_flops(name)
     cells = {}
     for group in groups:
         cells |= in_turns(group, found, result, batch, options.repeats)
     for side, cell in cells.items():
         result[side] |= compared(side, cell, cells["ours"])
         if side.startswith("ours"):
-            operations = PASSES[mode] * count_flops(name)
             result[side] |= shares(cell, operations, result[side]["seconds"])
     return result
 
@@ -197,18 +198,15 @@ def contenders(name: str, batch: int, mode: str, options: argparse.Namespace) ->
     """{side: (command, environment)}"""
     arguments = [name, str(batch), mode]
     ours = [sys.executable, str(HERE / "torch_cell.py")]
-    sides = {"ours": [*ours, "ours", *arguments, "float32"]}
+    sides = {"ours": ([*ours, "ours", *arguments, "float32"], ONE_THREAD)}
     if has_bfloat16():
-        sides["ours bfloat16"] = [*ours, "ours", *arguments, "bfloat16"]
+        sides["ours bfloat16"] = ([*ours, "ours", *arguments, "bfloat16"], ONE_THREAD)
     if "plain" in options.sides:
-        sides["plain"] = [*ours, "plain", *arguments, "float32"]
+        sides["plain"] = ([*ours, "plain", *arguments, "float32"], ONE_THREAD)
     if "keras" in options.sides:
         keras, environment = keras_interpreter(options)
-        sides["keras"] = [keras, str(HERE / "keras_cell.py"), *arguments]
-    return {
-        side: (command, environment if side == "keras" else ONE_THREAD)
-        for side, command in sides.items()
-    }
+        sides["keras"] = ([keras, str(HERE / "keras_cell.py"), *arguments], environment)
+    return sides
 
 
 def seconds(cell: Cell) -> list[float]:

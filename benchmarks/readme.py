@@ -37,11 +37,10 @@ def times() -> str:
     networks = read_json(RESULTS / "networks_cpu.json")
     overheads = read_json(RESULTS / "overheads.json")
     preprocessing = read_json(RESULTS / "preprocessing.json")
-    tables = [line for mode in MODES for line in table(networks["networks"], mode)]
     return "\n".join(
         [
             *introduction(networks),
-            *tables,
+            *tables(networks["networks"]),
             *reading(overheads),
             *preparing(preprocessing),
             "",
@@ -52,13 +51,10 @@ def times() -> str:
 
 
 def introduction(record: dict) -> list[str]:
-    networks = record["networks"]
-    sides = measured(networks)
-    limits = [f"{limit(networks, side):.0f} GFLOP/s in {SIDES[side]}" for side in sides]
     return [
         "Seconds a clip of one core of a shared server, at the paper's input sizes, the median of "
         f"{record['settings']['repeats']} steps, measured by `make bench` ({processor(record)}; a "
-        f"matrix product reaches {' and '.join(limits)}), "
+        f"matrix product reaches {limits(record['networks'])}), "
         "written to [benchmarks/results](benchmarks/results);",
         "[benchmarks/README.md](benchmarks/README.md) says what paid. *Share*: operations a second "
         "against those of PyTorch's matrix product in the same precision, which some convolutions "
@@ -82,6 +78,11 @@ def measured(networks: dict) -> list[str]:
     return [side for side in SIDES if all(side in cell for *_, cell in cells(networks))]
 
 
+def limits(networks: dict) -> str:
+    sides = measured(networks)
+    return " and ".join(f"{limit(networks, side):.0f} GFLOP/s in {SIDES[side]}" for side in sides)
+
+
 def limit(networks: dict, side: str) -> float:
     """The median of all that was measured beside the steps."""
     found = sorted(cell[side]["ceiling_gflop_per_s"] for *_, cell in cells(networks))
@@ -94,6 +95,10 @@ def cells(networks: dict) -> Iterator[tuple[str, str, str, dict]]:
         for batch, modes in batches.items():
             for mode, cell in modes.items():
                 yield name, batch.split()[-1], mode, cell
+
+
+def tables(networks: dict) -> list[str]:
+    return [row for mode in MODES for row in table(networks, mode)]
 
 
 def table(networks: dict, mode: str) -> list[str]:
@@ -186,13 +191,12 @@ def whole(record: dict) -> str:
 def networks_with_amx() -> str:
     """The same tables of another processor, in Markdown."""
     record = read_json(RESULTS / "networks_cpu_amx.json")
-    networks, commit = record["networks"], record["provenance"]["commit"]
-    limits = [f"{limit(networks, side):.0f}" for side in measured(networks)]
+    networks = record["networks"]
     head = (
-        f"On one core of {processor(record)} (a matrix product reaches {' and '.join(limits)} "
-        f"GFLOP/s), at commit {commit}:"
+        f"On one core of {processor(record)} (a matrix product reaches {limits(networks)}), at "
+        f"commit {record['provenance']['commit']}:"
     )
-    return "\n".join([head, "", *(line for mode in MODES for line in table(networks, mode))])
+    return "\n".join([head, "", *tables(networks)])
 
 
 def switches() -> str:
@@ -204,7 +208,9 @@ def switches() -> str:
 
 
 BLOCKS = {
-    **{"times": times, "sample results": sample_results, "switches": switches},
+    "times": times,
+    "sample results": sample_results,
+    "switches": switches,
     "networks with AMX": networks_with_amx,
 }
 

@@ -12,7 +12,7 @@ elsewhere. Multiplying by these zeros costs less than idling.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -66,18 +66,13 @@ class Convolution3d(_Convolution, nn.Conv3d):
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """(B, C, ...) to (B, filters, ...) on a CPU, the quickest way known for these shapes."""
     if any(missing := places_missing(x, weight)):
-        behind = [n for missed in (0, *reversed(missing)) for n in (0, missed)]
-        y = convolve(F.pad(x, behind), weight, bias)
-        for axis, n in enumerate(x.shape[2:], start=2):
-            y = y.narrow(axis, 0, n)
-        return y.contiguous(memory_format=LAYOUTS[x.ndim])
+        return _with_zeros_behind(convolve, x, weight, bias, [*missing, 0])
     if width := band_width(x, weight):
         return _banded(x, weight, bias, width)
     if width := fold_width(x, weight):
         return _folded(x, weight, bias, width)
     if surplus := row_surplus(x, weight):
-        y = _same(F.pad(x, [0, surplus]), weight, bias)
-        return y[..., :-surplus].contiguous(memory_format=LAYOUTS[x.ndim])
+        return _with_zeros_behind(_same, x, weight, bias, [0, surplus])
     if has_slow_weight_gradient(x, weight):
         return convolve_by_parts(x, weight, bias)
     return _same(x, weight, bias)
@@ -90,7 +85,7 @@ def places_missing(x: Tensor, weight: Tensor) -> list[int]:
     They are in bfloat16: there, with AVX-512, oneDNN 3.10 of PyTorch 2.11 writes the gradients of
     longer kernels in part only, or beyond their end.
     """
-    is_short = _is_bfloat16(x)
+    is_short = is_bfloat16(x)
     sizes = zip(weight.shape[2:-1], x.shape[2:-1], strict=True)
     return [max(length - size, 0) if is_short else 0 for length, size in sizes]
 
@@ -104,12 +99,12 @@ def band_width(x: Tensor, weight: Tensor) -> int:
     """
     if weight.shape[0] > 1 or max(weight.shape[2:]) == 1:
         return 0
-    if x.ndim == 4 and x.shape[1] < MANY_CHANNELS and _is_bfloat16(x):
+    if x.ndim == 4 and x.shape[1] < MANY_CHANNELS and is_bfloat16(x):
         return 0
     axis = _last_axis(weight)
     width = math.gcd(x.shape[axis], BAND)
     is_longer = weight.shape[axis] + width - 1 > x.shape[axis]
-    return 0 if width == 1 or (is_longer and _is_bfloat16(x)) else width
+    return 0 if width == 1 or (is_longer and is_bfloat16(x)) else width
 
 
 def fold_width(x: Tensor, weight: Tensor) -> int:
@@ -118,7 +113,7 @@ def fold_width(x: Tensor, weight: Tensor) -> int:
     if max(weight.shape[2:]) == 1:
         return 0
     width = min(max(_lanes(x) // filters, 1), MOST_FOLDED)
-    if _is_bfloat16(x):
+    if is_bfloat16(x):
         width = max(width, 2 if channels < FEW_CHANNELS else 1)
     elif not _pays_in_32_bits(x, weight):
         return 0
@@ -137,18 +132,19 @@ def row_surplus(x: Tensor, weight: Tensor) -> int:
     """Zeros behind a row, so that AMX has whole tiles; 0 if they would not pay."""
     row, (filters, channels) = x.shape[-1], weight.shape[:2]
     work = weight.shape[2:].numel() * filters * channels / (filters + channels)
-    if not _is_bfloat16(x) or x.ndim != 4 or row < LONG_ROW or weight.shape[-1] == 1:
+    if not is_bfloat16(x) or x.ndim != 4 or row < LONG_ROW or weight.shape[-1] == 1:
         return 0
     return min(-row % n for n in TILE_ROWS) if work > WORTH_A_COPY else 0
 
 
 def _lanes(x: Tensor) -> int:
     """Filters that are multiplied at once."""
-    wide = _is_bfloat16(x) or "AVX512" in torch.backends.cpu.get_cpu_capability()
+    wide = is_bfloat16(x) or "AVX512" in torch.backends.cpu.get_cpu_capability()
     return 16 if wide else 8
 
 
-def _is_bfloat16(x: Tensor) -> bool:
+def is_bfloat16(x: Tensor) -> bool:
+    """Whether a layer gets it so on a CPU: as it is, or cast by autocast."""
     is_cast = x.dtype == torch.float32 and torch.is_autocast_enabled("cpu")
     return (torch.get_autocast_dtype("cpu") if is_cast else x.dtype) == torch.bfloat16
 
@@ -159,6 +155,16 @@ def _last_axis(weight: Tensor) -> int:
 
 
 # --- How ------------------------------------------------------------------------------------------
+def _with_zeros_behind(
+    how: Callable, x: Tensor, weight: Tensor, bias: Tensor | None, zeros: Sequence[int]
+) -> Tensor:
+    """`how` of a longer input, with so many zeros behind each axis, cut to the size of x again."""
+    y = how(F.pad(x, [n for behind in reversed(zeros) for n in (0, behind)]), weight, bias)
+    for axis, size in enumerate(x.shape[2:], start=2):
+        y = y.narrow(axis, 0, size)
+    return y.contiguous(memory_format=LAYOUTS[x.ndim])
+
+
 def _same(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return _convolve(x, weight, bias, [n // 2 for n in weight.shape[2:]])
 
@@ -177,7 +183,7 @@ def _convolve(
 
 
 def _is_slow_alone(x: Tensor, weight: Tensor) -> bool:
-    if x.ndim != 5 or len(x) != 1 or x.dtype != torch.float32 or _is_bfloat16(x):
+    if x.ndim != 5 or len(x) != 1 or x.dtype != torch.float32 or is_bfloat16(x):
         return False
     kernel = weight.shape[-2:]
     return x.shape[1:4].numel() <= SLOW_INPUT and min(kernel) <= 3 and max(kernel) > 1

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mvemotion.c3d import C3DNetwork
+from mvemotion.convolutions import is_bfloat16
 from mvemotion.errors import InputError
 from mvemotion.flops import Size, by_running, halved, in_block, multiply_adds
 from mvemotion.layers import (
@@ -20,7 +21,6 @@ from mvemotion.specs import (
     EMOTIONS,
     PAPER_FORMAT,
     Branch,
-    C3DArchitecture,
     ClipFormat,
     Exchange,
     Network,
@@ -175,7 +175,7 @@ def create_network(
     torch.Size([1, 6])
     """
     spec = alternative(find_network(network_id), mmtm=mmtm, swap_pathways=swap_pathways)
-    if isinstance(spec.branches[0].architecture, C3DArchitecture):
+    if spec.is_c3d:
         return C3DNetwork(spec, clip_format)
     if isinstance(spec.branches[0].architecture, TorchvisionArchitecture):
         return TorchvisionNetwork(spec)
@@ -223,10 +223,7 @@ def _check_gradients(x: Tensor) -> None:
     See `convolutions.places_missing`; torchvision's layers have no such zeros.
     """
     is_small = x.shape[2] <= 16 or x.shape[3] <= 32
-    if not (is_small and torch.is_grad_enabled() and x.device.type == "cpu"):
-        return
-    is_cast = x.dtype == torch.float32 and torch.is_autocast_enabled("cpu")
-    if (torch.get_autocast_dtype("cpu") if is_cast else x.dtype) == torch.bfloat16:
+    if is_small and torch.is_grad_enabled() and x.device.type == "cpu" and is_bfloat16(x):
         raise InputError(
             f"R(2+1)D-18, {x.shape[2]} frames of {x.shape[3]} rows: in bfloat16 on a CPU, PyTorch "
             "may train it wrongly below 17 frames or 33 rows; train with --precision 32-true, into "

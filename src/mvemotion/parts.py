@@ -16,7 +16,6 @@ from mvemotion.c3d import C3DNetwork
 from mvemotion.errors import InputError
 from mvemotion.networks import DenseResidualNetwork, count_parameters
 from mvemotion.specs import (
-    C3DArchitecture,
     Network,
     TorchvisionArchitecture,
     find_network,
@@ -100,13 +99,12 @@ def count_parts(network: str | Network) -> tuple[Part, ...]:
     [711, 3649, 13025, 48961, 194177]
     """
     spec = find_network(network) if isinstance(network, str) else network
-    is_c3d = isinstance(spec.branches[0].architecture, C3DArchitecture)
     if isinstance(spec.branches[0].architecture, TorchvisionArchitecture):
         raise InputError(f"{spec.id}: has none of the paper's parts; name one of its networks")
     with torch.device("meta"):
-        built = (C3DNetwork if is_c3d else DenseResidualNetwork)(spec).eval()
+        built = (C3DNetwork if spec.is_c3d else DenseResidualNetwork)(spec).eval()
     count = _Counted(built)
-    return tuple(_c3d_parts(count) if is_c3d else _dense_residual_parts(count))
+    return tuple(_c3d_parts(count) if spec.is_c3d else _dense_residual_parts(count))
 
 
 class _Counted:

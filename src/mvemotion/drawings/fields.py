@@ -11,7 +11,6 @@ from mvemotion.parts import Part, count_parts
 from mvemotion.specs import (
     PAPER_FORMAT,
     STREAMS,
-    C3DArchitecture,
     Network,
     find_network,
     stream_shape,
@@ -48,7 +47,7 @@ def receptive_fields(network: str | Network, *, stream: str = "") -> np.ndarray:
     """
     spec = find_network(network) if isinstance(network, str) else network
     stream = stream or spec.streams[0]
-    if stream not in spec.streams or isinstance(spec.branches[0].architecture, C3DArchitecture):
+    if stream not in spec.streams or spec.is_c3d:
         raise InputError(f"receptive fields of {stream} in {spec.id}: not a stream of A0 to A3")
     parts = [p for p in count_parts(spec) if p.kind == "block" and p.streams == (stream,)]
     seen, found = np.ones(len(parts[0].shape) - 1, int), []

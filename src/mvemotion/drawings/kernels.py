@@ -8,7 +8,7 @@ from mvemotion.drawings import grammar as g
 from mvemotion.drawings.networks import KERNEL_AXES, SMALL_PT, colour_of
 from mvemotion.errors import InputError
 from mvemotion.parts import Convolution, Part, count_parts
-from mvemotion.specs import C3DArchitecture, Network, find_network
+from mvemotion.specs import Network, find_network
 
 WIDTH, LEFT, HEAD, FOOT, ROW = 11.8, 0.86, 0.42, 0.22, 0.84  # inches
 SLOT_SHARE = 0.97  # of a block's width that its kernels have
@@ -56,7 +56,7 @@ def draw_kernels(networks: Sequence[str | Network], *, ax: Axes) -> Axes:
 
 def _find(network: str | Network) -> Network:
     spec = find_network(network) if isinstance(network, str) else network
-    if len(spec.branches) > 1 or isinstance(spec.branches[0].architecture, C3DArchitecture):
+    if len(spec.branches) > 1 or spec.is_c3d:
         raise InputError(f"kernels of {spec.id}: give networks of one stream, A0, A1 or A2")
     return spec
 

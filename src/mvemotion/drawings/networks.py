@@ -34,7 +34,7 @@ class Plan:
 
     @property
     def is_c3d(self) -> bool:
-        return isinstance(self.spec.branches[0].architecture, C3DArchitecture)
+        return self.spec.is_c3d
 
     @property
     def has_units(self) -> bool:

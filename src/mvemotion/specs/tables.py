@@ -105,6 +105,11 @@ class Network:
         return tuple(branch.stream for branch in self.branches)
 
     @property
+    def is_c3d(self) -> bool:
+        """Whether it is C3D, whatever its filters and dropout."""
+        return isinstance(self.branches[0].architecture, C3DArchitecture)
+
+    @property
     def pathways(self) -> tuple[tuple[str, str], ...]:
         """Slow and fast stream of each modality that has both."""
         pairs = ((f"{modality}_slow", f"{modality}_fast") for modality in MODALITIES)
