@@ -14,20 +14,30 @@ const NEXT = {
 
 let about, view, controller, current;
 
-start().catch((error) => fail("", "This page could not be set up", error, () => location.reload()));
+listen();
+const ready = setUp();
+ready.then((isReady) => isReady && (location.hash ? resume() : show("empty")));
 
-async function start() {
-  about = await ask("/api/about");
-  view = new ResultView(about);
-  introduce();
+// At once, since whoever drops a file on a page that does not listen yet leaves the page.
+function listen() {
   find("file").addEventListener("change", (event) => take(event.target.files));
   find("cancel").addEventListener("click", cancel);
   find("again").addEventListener("click", reset);
   find("failed-back").addEventListener("click", reset);
   catchDrops();
-  addEventListener("hashchange", resume);
-  if (location.hash) await resume();
-  else show("empty");
+}
+
+async function setUp() {
+  try {
+    about = await ask("/api/about");
+    view = new ResultView(about);
+    introduce();
+    addEventListener("hashchange", resume);
+    return true;
+  } catch (error) {
+    fail("", "This page could not be set up", error, () => location.reload());
+    return false;
+  }
 }
 
 function introduce() {
@@ -52,10 +62,11 @@ function card({ key, title, emotions }) {
 }
 
 // --- Taking files in --------------------------------------------------------------------------
-function take(files) {
+async function take(files) {
   if (!files.length) return;
   const file = files[0];
   find("file").value = "";
+  if (!(await ready)) return;
   const megabytes = file.size / 1e6;
   if (megabytes > about.limits.upload_mb) {
     const message = `It has ${megabytes.toFixed(0)} MB; at most ${about.limits.upload_mb} MB are taken. ` +
@@ -138,6 +149,7 @@ async function resume() {
   const { signal } = (controller = new AbortController());
   try {
     const analysis = await ask(`/api/analyses/${encodeURIComponent(id)}`);
+    signal.throwIfAborted();
     current = id;
     find("working-name").textContent = analysis.name;
     show("working");
