@@ -72,6 +72,7 @@ def acts(switch: str, name: str, batch: int, mode: str, precision: str) -> bool:
     """Whether it changes anything of such a step."""
     is_short, is_2d, has_a0 = precision == "bfloat16", name.startswith("music"), "_a0" in name
     rules = {
+        "spectra": has_a0 and not is_2d,
         "banded kernels": not has_a0,
         "whole tiles": is_short and is_2d,
         "weight gradients apart": (

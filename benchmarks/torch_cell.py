@@ -23,7 +23,7 @@ from plain_layers import make_plain, plain_pool
 CEILING_SIZE = 2048
 
 
-def nowhere(*_) -> int:
+def nowhere(*_, **__) -> int:
     return 0
 
 
@@ -35,6 +35,7 @@ def join_plainly(x: torch.Tensor, d: torch.Tensor, s: torch.Tensor) -> torch.Ten
 
 SWITCHES = {  # what to replace, and by what, to be without it
     "channels last": (layers, "channels_last_", lambda network: network),
+    "spectra": (convolutions, "is_quicker_by_spectra", nowhere),
     "banded kernels": (convolutions, "band_width", nowhere),
     "folding": (convolutions, "fold_width", nowhere),
     "whole tiles": (convolutions, "row_surplus", nowhere),

@@ -10,6 +10,7 @@ ORDER = (
     *(
         "allocator",
         "weight_gradients",
+        "fourier",
         "convolutions",
         "norms",
         "pooling",

@@ -8,7 +8,8 @@ A CPU multiplies 8 (AVX2) or 16 (AVX-512) filters by a value at once, and in bfl
 filters by 32 channels at 16 places. The first blocks of A0 and A2 have 1 to 8 filters of 2 to 11
 channels: most of that would be idle. So neighbours along an axis become channels (`_folded`) or
 filters (`_banded`), by kernels that hold the same weights several times, shifted, and zeros
-elsewhere. Multiplying by these zeros costs less than idling.
+elsewhere. Multiplying by these zeros costs less than idling. The long 3D kernels of A0 are not
+moved over their input at all, but multiplied by it as spectra (`fourier`).
 """
 
 import math
@@ -18,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mvemotion.fourier import convolve_by_spectra, is_quicker_by_spectra
 from mvemotion.weight_gradients import convolve_by_parts, has_slow_weight_gradient
 
 CONVOLVE = {4: F.conv2d, 5: F.conv3d}
@@ -65,6 +67,9 @@ class Convolution3d(_Convolution, nn.Conv3d):
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """(B, C, ...) to (B, filters, ...) on a CPU, the quickest way known for these shapes."""
+    if is_quicker_by_spectra(x, weight, is_bfloat16=is_bfloat16(x)):
+        y = convolve_by_spectra(x, weight, bias)
+        return y.bfloat16() if is_bfloat16(x) else y
     if any(missing := places_missing(x, weight)):
         return _with_zeros_behind(convolve, x, weight, bias, [*missing, 0])
     if width := band_width(x, weight):

@@ -1,0 +1,212 @@
+"""Convolutions by way of spectra give the plain ones' numbers and gradients, where they pay."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from mvemotion import convolutions
+from mvemotion.convolutions import convolve
+from mvemotion.fourier import (
+    Tiling,
+    convolve_by_spectra,
+    is_quicker_by_spectra,
+    quickest_tiling,
+)
+from mvemotion.layers import DenseBlock, channels_last_
+from mvemotion.specs import Block
+from plain_layers import make_plain
+
+CASES = {  # input, weights
+    "one tile": ((2, 3, 7, 12, 9), (4, 3, 5, 5, 5)),
+    "several tiles": ((1, 3, 40, 36, 24), (2, 3, 7, 7, 7)),
+    "tiles beyond the end": ((2, 2, 37, 41, 19), (3, 2, 9, 9, 9)),
+    "an oblong kernel": ((1, 4, 20, 33, 16), (3, 4, 3, 5, 9)),
+    "a kernel longer than the input": ((3, 2, 5, 6, 4), (2, 2, 13, 13, 13)),
+    "many filters": ((1, 32, 12, 12, 8), (32, 32, 7, 7, 7)),
+    "one of all": ((1, 1, 8, 8, 8), (1, 1, 3, 3, 3)),
+}
+A0 = {  # layers with long kernels on clips of 128 x 128 x 64: size, channels, filters, kernel
+    "conv_x of block 1": ((128, 128, 64), 3, 8, 13),
+    "conv_y of block 1": ((128, 128, 64), 11, 8, 9),
+    "conv_x of block 2": ((64, 64, 32), 16, 16, 9),
+    "conv_y of block 2": ((64, 64, 32), 32, 16, 7),
+    "conv_x of block 3": ((32, 32, 16), 32, 32, 9),
+    "conv_y of block 3": ((32, 32, 16), 64, 32, 7),
+}
+
+
+@pytest.fixture
+def always(monkeypatch):
+    """Every 3D convolution with a kernel goes by spectra, however small."""
+
+    def is_3d(x, weight, **_):
+        return x.ndim == 5 and min(weight.shape[2:]) > 1
+
+    monkeypatch.setattr(convolutions, "is_quicker_by_spectra", is_3d)
+
+
+# --- Numbers --------------------------------------------------------------------------------------
+@pytest.mark.parametrize("layout", [torch.channels_last_3d, torch.contiguous_format])
+@pytest.mark.parametrize(("dtype", "limit"), [(torch.float64, 1e-13), (torch.float32, 1e-6)])
+@pytest.mark.parametrize("case", CASES)
+def test_values_and_gradients_are_those_of_the_plain_convolution(case, dtype, limit, layout):
+    found, expected = (
+        _values_and_gradients(how, *CASES[case], dtype=of, layout=layout)
+        for how, of in ((convolve_by_spectra, dtype), (_plain, torch.float64))
+    )
+    for name, tensor in expected.items():
+        assert _relative_error(found[name], tensor) < limit, name
+
+
+def test_tiles_overlap_by_the_kernel_and_cover_every_output():
+    tiling = Tiling((37, 40, 8), (9, 9, 3), outputs=(13, 20, 8))
+    assert tiling.tiles == (3, 2, 1)
+    assert tiling.covered == (39, 40, 8)
+    assert tiling.lengths == (22, 28, 10), "21 is odd"
+
+
+def test_lengths_have_no_large_prime_factors():
+    assert Tiling((64,) * 3, (13,) * 3, (64,) * 3).lengths == (78,) * 3, "76 is 4 times 19"
+
+
+def test_a_layer_without_a_bias_and_an_input_without_a_gradient():
+    x, weight = torch.randn(2, 3, 8, 8, 8), torch.randn(4, 3, 5, 5, 5, requires_grad=True)
+    y = convolve_by_spectra(x, weight, None)
+    assert _relative_error(y, _plain(x.double(), weight.double(), None)) < 1e-6
+    y.sum().backward()
+    assert weight.grad.shape == weight.shape
+    assert x.grad is None
+
+
+def test_outputs_are_channels_last_and_may_be_changed_in_place():
+    for size in ((16, 16, 16), (17, 19, 33)):
+        x = torch.randn(2, 3, *size, requires_grad=True)
+        y = convolve_by_spectra(x, torch.randn(4, 3, 5, 5, 5), torch.randn(4))
+        assert y.is_contiguous(memory_format=torch.channels_last_3d)
+        assert not y._is_view()
+        F.relu(y, inplace=True).sum().backward()
+        assert x.grad.abs().sum() > 0
+
+
+def test_a_training_may_follow_what_was_done_without_gradients():
+    """What is kept between calls must serve both."""
+    x, weight = torch.randn(1, 2, 10, 10, 10), torch.randn(2, 2, 11, 11, 11, requires_grad=True)
+    with torch.inference_mode():
+        convolve_by_spectra(x, weight, None)
+    convolve_by_spectra(x, weight, None).sum().backward()
+    assert weight.grad.isfinite().all()
+
+
+def test_a_clip_has_the_same_outputs_alone_and_among_others():
+    x, weight = torch.randn(4, 3, 24, 20, 16), torch.randn(5, 3, 7, 7, 7)
+    together = convolve_by_spectra(x, weight, None)
+    alone = torch.cat([convolve_by_spectra(clip, weight, None) for clip in x.split(1)])
+    assert _relative_error(together, alone) < 1e-6
+
+
+def test_in_bfloat16_only_what_comes_out_is_rounded(always):
+    shape, kernel = CASES["several tiles"]
+    x, weight = torch.randn(shape), torch.randn(kernel)
+    with torch.autocast("cpu", torch.bfloat16):
+        y = convolve(x, weight, None)
+    assert y.dtype == torch.bfloat16
+    assert torch.equal(y, convolve_by_spectra(x, weight, None).bfloat16())
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize(("precision", "limit"), [("32 bits", 1e-4), ("bfloat16", 0.1)])
+def test_a_block_of_a0_learns_as_the_plain_one_does(precision, limit):
+    gradients = []
+    for is_plain in (False, True):
+        torch.manual_seed(1)
+        block = DenseBlock(3, Block(13, 9, 5, 1, 5, 8, 8, 8, 16), 3, is_separable=False, filters=16)
+        x = torch.randn(2, 3, 24, 24, 16)
+        block, x = (make_plain(block).double(), x.double()) if is_plain else (block, x)
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision != "32 bits" and not is_plain):
+            y = channels_last_(block)(x)
+        y.double().square().mean().backward()
+        gradients.append(torch.cat([p.grad.flatten().double() for p in block.parameters()]))
+    assert _relative_error(*gradients) < limit
+
+
+# --- Where it pays --------------------------------------------------------------------------------
+@pytest.mark.parametrize("layer", A0)
+def test_long_kernels_of_a0_go_by_spectra(layer):
+    size, channels, filters, n = A0[layer]
+    assert _pays(size, channels, filters, (n,) * 3)
+
+
+@pytest.mark.parametrize("layer", ["conv_x of block 1", "conv_y of block 1"])
+def test_so_do_the_longest_in_bfloat16(layer):
+    size, channels, filters, n = A0[layer]
+    assert _pays(size, channels, filters, (n,) * 3, is_bfloat16=True)
+
+
+@pytest.mark.parametrize(
+    ("size", "channels", "filters", "kernel"),
+    [
+        ((128, 128, 64), 3, 8, (1, 1, 1)),
+        ((128, 128, 64), 3, 8, (1, 9, 9)),
+        ((64, 64, 32), 19, 32, (3, 3, 3)),
+        ((112, 56, 16), 64, 128, (3, 3, 3)),
+        ((8, 8, 4), 128, 128, (7, 7, 7)),
+        ((4, 4, 2), 256, 256, (3, 3, 3)),
+        ((24, 24, 8), 3, 2, (5, 5, 5)),
+        ((0, 24, 8), 3, 2, (13, 13, 13)),
+        ((128, 1292), 10, 8, (9, 9)),
+    ],
+    ids=str,
+)
+def test_other_layers_do_not(size, channels, filters, kernel):
+    assert not _pays(size, channels, filters, kernel)
+
+
+def test_few_channels_have_larger_tiles_than_many():
+    large = quickest_tiling((64, 64, 32), (9, 9, 9), 11, 8)
+    small = quickest_tiling((64, 64, 32), (9, 9, 9), 64, 64)
+    assert math.prod(large.tiles) < math.prod(small.tiles)
+
+
+def test_convolutions_ask_what_is_quicker(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        convolutions, "convolve_by_spectra", lambda *inputs: asked.append(inputs) or inputs[0]
+    )
+    size, channels, filters, n = A0["conv_x of block 3"]
+    layer = convolutions.Convolution3d(channels, filters, (n, n, n))
+    with torch.no_grad():
+        layer(torch.zeros(1, channels, *size))
+        layer(torch.zeros(1, channels, 4, 4, 4))
+    assert [len(inputs) for inputs in asked] == [3]
+
+
+def _pays(size, channels, filters, kernel, *, is_bfloat16=False) -> bool:
+    x, weight = torch.empty(1, channels, *size), torch.empty(filters, channels, *kernel)
+    return is_quicker_by_spectra(x, weight, is_bfloat16=is_bfloat16)
+
+
+def _plain(x, weight, bias):
+    convolution = nn.functional.conv3d
+    return convolution(x, weight, bias, padding=[n // 2 for n in weight.shape[2:]])
+
+
+def _values_and_gradients(how, shape, kernel, *, dtype, layout) -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    inputs = {
+        "input": torch.randn(shape).contiguous(memory_format=layout),
+        "weight": torch.randn(kernel).contiguous(memory_format=layout),
+        "bias": torch.randn(kernel[0]),
+    }
+    inputs = {name: tensor.to(dtype).requires_grad_() for name, tensor in inputs.items()}
+    y = how(*inputs.values())
+    cotangent = torch.arange(y.numel()).view(y.shape).double().sin() + 1
+    y.backward(cotangent.to(y.dtype))
+    return {"output": y.detach()} | {name: tensor.grad for name, tensor in inputs.items()}
+
+
+def _relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:
+    found, expected = found.detach().double(), expected.detach().double()
+    return float((found - expected).norm() / expected.norm())
