@@ -67,9 +67,9 @@ class Convolution3d(_Convolution, nn.Conv3d):
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """(B, C, ...) to (B, filters, ...) on a CPU, the quickest way known for these shapes."""
-    if is_quicker_by_spectra(x, weight, is_bfloat16=is_bfloat16(x)):
-        y = convolve_by_spectra(x, weight, bias)
-        return y.bfloat16() if is_bfloat16(x) else y
+    is_short = is_bfloat16(x)
+    if is_quicker_by_spectra(x, weight, lanes=_lanes(x), is_bfloat16=is_short):
+        return convolve_by_spectra(x, weight, bias).to(torch.bfloat16 if is_short else x.dtype)
     if any(missing := places_missing(x, weight)):
         return _with_zeros_behind(convolve, x, weight, bias, [*missing, 0])
     if width := band_width(x, weight):

@@ -35,6 +35,7 @@ async function setUp() {
     addEventListener("hashchange", resume);
     return true;
   } catch (error) {
+    about = undefined;
     fail("", "This page could not be set up", error, () => location.reload());
     return false;
   }
@@ -212,6 +213,7 @@ function headline({ status }) {
 
 function fail(name, title, error, retry) {
   const status = error.status ?? 422;
+  controller?.abort();
   current = undefined;
   if (location.hash) history.replaceState(null, "", location.pathname);
   find("failed-title").textContent = title;
