@@ -1,6 +1,7 @@
 """What each way of being quick gains: three networks with all of them, and without one in turn.
 
     .venv/bin/python benchmarks/switches.py
+    .venv/bin/python benchmarks/switches.py --networks face_a0 --switches spectra --out other.json
 
 Steps with and without take turns, each in a process of its own with one thread; a ratio above one
 is what the network would take longer without. Writes results/switches.json.
@@ -33,30 +34,34 @@ HOW = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--networks", nargs="+", default=NETWORKS)
+    parser.add_argument("--switches", nargs="+", choices=SWITCHES, default=[*SWITCHES])
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--out", type=Path, default=HERE / "results" / "switches.json")
     options = parser.parse_args()
     precisions = ("float32", "bfloat16") if has_bfloat16() else ("float32",)
     settings = {"batch": options.batch, "repeats": options.repeats}
+    if options.switches != [*SWITCHES]:
+        settings["switches"] = options.switches
     found = finished(options.out, settings)
     for name, precision, mode in product(options.networks, precisions, MODES):
         cells = found.setdefault(name, {}).setdefault(precision, {})
         if mode not in cells:
-            cells[mode] = measure(name, options.batch, mode, precision, options.repeats)
+            cells[mode] = measure(name, mode, precision, options)
             record = {"networks": found, "how": HOW, "settings": settings}
             write_json(options.out, record | {"provenance": provenance()})
             print(name, precision, mode, cells[mode], flush=True)
     print(table(found))
 
 
-def measure(name: str, batch: int, mode: str, precision: str, repeats: int) -> dict[str, float]:
+def measure(name: str, mode: str, precision: str, options: argparse.Namespace) -> dict[str, float]:
     """Without each switch that has something to do, how many times longer a step takes."""
     command = [sys.executable, str(HERE / "torch_cell.py")]
-    arguments = [name, str(batch), mode, precision]
-    acting = [f"without {s}" for s in SWITCHES if acts(s, name, batch, mode, precision)]
+    step = (name, options.batch, mode, precision)
+    arguments = [str(each) for each in step]
+    acting = [f"without {switch}" for switch in options.switches if acts(switch, *step)]
     sides = {side: Cell([*command, side, *arguments], ONE_THREAD) for side in ("ours", *acting)}
-    for _ in range(repeats):
+    for _ in range(options.repeats):
         for cell in sides.values():
             cell.run()
     for cell in sides.values():
