@@ -34,13 +34,16 @@ def put(text: str) -> str:
 
 def times() -> str:
     """What the main page says of time, in Markdown."""
-    networks = read_json(RESULTS / "networks_cpu.json")
+    everything = read_json(RESULTS / "networks_cpu.json")
+    since = measured_since(everything, read_json(RESULTS / "networks_cpu_a0.json"))
+    networks = everything | {"networks": without(everything["networks"], since)}
     overheads = read_json(RESULTS / "overheads.json")
     preprocessing = read_json(RESULTS / "preprocessing.json")
     return "\n".join(
         [
             *introduction(networks),
             *tables(networks["networks"]),
+            *apart(since),
             *reading(overheads),
             *preparing(preprocessing),
             "",
@@ -64,6 +67,30 @@ def introduction(record: dict) -> list[str]:
         "bits, than ours in 32 bits; last, Keras in 32 bits against ours in bfloat16. †: one side "
         "after another, since all together might not fit into memory; elsewhere they took turns.",
         "",
+    ]
+
+
+def measured_since(record: dict, other: dict) -> dict:
+    """The other one, or nothing if it is older."""
+    times = [each["provenance"]["time_utc"] for each in (record, other)]
+    return other if times[0] < times[1] else {}
+
+
+def without(networks: dict, since: dict) -> dict:
+    """Networks that have not been measured again, because they are computed otherwise now."""
+    return {name: cell for name, cell in networks.items() if name not in since.get("networks", {})}
+
+
+def apart(record: dict) -> list[str]:
+    """Of networks that have been measured later than the others, and elsewhere."""
+    if not record:
+        return []
+    return [
+        "A0 on video and faces multiplies spectra, which takes a fraction of the operations that "
+        f"are counted here. On {processor(record)} (a matrix product reaches "
+        f"{limits(record['networks'])}):",
+        "",
+        *tables(record["networks"]),
     ]
 
 
@@ -201,10 +228,14 @@ def networks_with_amx() -> str:
 
 def switches() -> str:
     """What each way of being quick gains, in Markdown."""
-    record = read_json(RESULTS / "switches.json")
-    return (
-        f"On one core of {processor(record)}: {record['how']}.\n\n{table_of(record['networks'])}\n"
-    )
+    record, a0 = (read_json(RESULTS / f"{name}.json") for name in ("switches", "switches_a0"))
+    tables = [
+        f"On one core of {processor(record)}: {record['how']}.",
+        table_of(record["networks"]),
+        f"A0 on faces, of {a0['settings']['repeats']} turns, on one core of {processor(a0)}:",
+        table_of(a0["networks"]),
+    ]
+    return "\n\n".join(tables) + "\n"
 
 
 BLOCKS = {
