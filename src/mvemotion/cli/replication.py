@@ -19,6 +19,7 @@ NO_RESULTS = (
     "No --results: what needs clips or weights stays untested; tier 0 alone decides. Make some by "
     "`mvemotion replicate`."
 )
+OF_THE_SUMMARY = "own: whether the paper's own numbers bear a claim out; else: what our results say"
 
 
 def add_commands(commands) -> None:
@@ -99,7 +100,8 @@ def run_claims(options: argparse.Namespace) -> None:
     if options.json:
         print(ledger.to_json(orient="records", indent=2, force_ascii=False))
         return
-    print(f"{summarize_ledger(ledger)}\n\nevery claim: {folder / 'ledger.md'}, ledger.csv")
+    print(f"{summarize_ledger(ledger)}\n\n{OF_THE_SUMMARY}")
+    print(f"every claim: {folder / 'ledger.md'}, ledger.csv")
 
 
 def _prepared_tier_0(folder: Path) -> Path:
