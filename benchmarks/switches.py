@@ -1,7 +1,8 @@
 """What each way of being quick gains: three networks with all of them, and without one in turn.
 
     .venv/bin/python benchmarks/switches.py
-    .venv/bin/python benchmarks/switches.py --networks face_a0 --switches spectra --out other.json
+    .venv/bin/python benchmarks/switches.py --networks face_a0 --switches spectra --repeats 3 \\
+        --out benchmarks/results/switches_a0.json
 
 Steps with and without take turns, each in a process of its own with one thread; a ratio above one
 is what the network would take longer without. Writes results/switches.json.
@@ -77,7 +78,7 @@ def acts(switch: str, name: str, batch: int, mode: str, precision: str) -> bool:
     """Whether it changes anything of such a step."""
     is_short, is_2d, has_a0 = precision == "bfloat16", name.startswith("music"), "_a0" in name
     rules = {
-        "spectra": has_a0 and not is_2d,
+        "spectra": "face_a0" in name or "video_a0" in name,
         "banded kernels": not has_a0,
         "whole tiles": is_short and is_2d,
         "weight gradients apart": (

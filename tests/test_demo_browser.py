@@ -198,10 +198,10 @@ def test_an_early_refusal_stays_whatever_comes_after_it(slow_page, result_path, 
     expect(page.locator("#result")).to_be_hidden()
 
 
-def test_a_page_that_cannot_be_set_up_says_so_and_takes_no_file(new_page, movie):
+def test_a_page_that_cannot_be_set_up_says_so_and_takes_no_file(new_page, result_path, movie):
     answer = {"status": 503, "json": {"error": "Too much at once."}}
     refuse = lambda page: page.route("**/api/about", lambda route: route.fulfill(**answer))  # noqa: E731
-    page = new_page(before=refuse, excused="the server responded with a status of 503")
+    page = new_page(result_path, before=refuse, excused="the server responded with a status of 503")
     sent = []
     page.on("request", lambda request: sent.append(request.method))
     choose(page, movie)
@@ -210,7 +210,7 @@ def test_a_page_that_cannot_be_set_up_says_so_and_takes_no_file(new_page, movie)
     expect(page.get_by_role("button", name="Choose another video")).to_be_hidden()
     page.unroute_all()
     page.get_by_role("button", name="Try again").click()
-    expect(page.locator("#drop")).to_be_visible()
+    expect(page.locator("#result-name")).to_have_text("My clip (1).mp4")
     assert "POST" not in sent
 
 

@@ -67,9 +67,8 @@ class Convolution3d(_Convolution, nn.Conv3d):
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """(B, C, ...) to (B, filters, ...) on a CPU, the quickest way known for these shapes."""
-    is_short = is_bfloat16(x)
-    if is_quicker_by_spectra(x, weight, lanes=_lanes(x), is_bfloat16=is_short):
-        return convolve_by_spectra(x, weight, bias).to(torch.bfloat16 if is_short else x.dtype)
+    if is_quicker_by_spectra(x, weight, lanes=_lanes(x), is_bfloat16=is_bfloat16(x)):
+        return convolve_by_spectra(x, weight, bias).to(_precision(x))
     if any(missing := places_missing(x, weight)):
         return _with_zeros_behind(convolve, x, weight, bias, [*missing, 0])
     if width := band_width(x, weight):
@@ -149,9 +148,14 @@ def _lanes(x: Tensor) -> int:
 
 
 def is_bfloat16(x: Tensor) -> bool:
-    """Whether a layer gets it so on a CPU: as it is, or cast by autocast."""
+    """Whether a layer gets it so on a CPU."""
+    return _precision(x) == torch.bfloat16
+
+
+def _precision(x: Tensor) -> torch.dtype:
+    """What a layer gets on a CPU: x as it is, or cast by autocast."""
     is_cast = x.dtype == torch.float32 and torch.is_autocast_enabled("cpu")
-    return (torch.get_autocast_dtype("cpu") if is_cast else x.dtype) == torch.bfloat16
+    return torch.get_autocast_dtype("cpu") if is_cast else x.dtype
 
 
 def _last_axis(weight: Tensor) -> int:

@@ -6,7 +6,7 @@ serves all filters and channels alike. An input is cut into tiles that overlap b
 length less one (overlap-save), since a kernel's spectrum is as large as a tile's. Gradients go the
 same way. All is in 32 bits or more, whatever the precision of a training; outputs and gradients are
 those of the plain convolution up to rounding: of the largest value in a tile, so that what is zero
-there may be a ten-millionth of it here.
+there may be a ten-millionth of it here, and one infinite value makes a tile of them.
 """
 
 import itertools
@@ -24,13 +24,13 @@ SPACE = (-3, -2, -1)
 OUTPUTS = (4, 8, 16, 32, 64)  # candidates for those of a tile along an axis, roughly
 QUICK = 2 * 3 * 5 * 7 * 11 * 13  # prime factors of lengths that are quickly transformed
 
-# Nanoseconds that a core with AVX-512 took in the layers of A0, for
+# Nanoseconds that a core with AVX-512 took in the layers of A0 (not measured: AVX2, AMX), for
 TRANSFORM = 5.0  # a value of a channel, to its spectrum or back
 PRODUCT = 0.15  # a value, and a pair of a channel and a filter
 KERNEL = 4.0  # a value of a kernel's spectrum
 CALL = 1e6  # whatever else there is to do
 MULTIPLY_ADD = 0.010  # one of the plain way (Intel Xeon)
-MULTIPLY_ADD_BFLOAT16 = 0.006  # (AMD EPYC; not measured where there is AMX)
+MULTIPLY_ADD_BFLOAT16 = 0.006  # (AMD EPYC)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,10 @@ NO_RESULTS = (
     "No --results: what needs clips or weights stays untested; tier 0 alone decides. Make some by "
     "`mvemotion replicate`."
 )
-OF_THE_SUMMARY = "own: whether the paper's own numbers bear a claim out; else: what our results say"
+OF_THE_SUMMARY = (
+    "own: whether the paper's own numbers bear a claim out; between claims and own: what our "
+    "results say"
+)
 
 
 def add_commands(commands) -> None:

@@ -215,7 +215,7 @@ function fail(name, title, error, retry) {
   const status = error.status ?? 422;
   controller?.abort();
   current = undefined;
-  if (location.hash) history.replaceState(null, "", location.pathname);
+  if (about && location.hash) history.replaceState(null, "", location.pathname);
   find("failed-title").textContent = title;
   find("failed-name").textContent = name;
   find("failed-text").textContent = error.message;
