@@ -72,7 +72,7 @@ def introduction(record: dict) -> list[str]:
 
 
 def measured_since(record: dict, other: dict) -> dict:
-    """The other one, or nothing if it is older, or has all there is."""
+    """The other one, if it is newer or has more, and would leave some of the first."""
     ours, others = (set(each["networks"]) for each in (record, other))
     times = [each["provenance"]["time_utc"] for each in (record, other)]
     is_wanted = times[0] < times[1] or not others <= ours

@@ -6,10 +6,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from gradients import plain_convolve, values_and_gradients
 from mvemotion import convolutions
 from mvemotion.convolutions import band_width, convolve, fold_width, places_missing, row_surplus
 
-CONVOLVE = {4: F.conv2d, 5: F.conv3d}
 LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
 CASES = {  # input, weights
     "banded": ((2, 5, 16, 12), (1, 5, 5, 1)),
@@ -40,8 +40,10 @@ def test_values_and_gradients_are_those_of_64_bits(case, capability, bits, layou
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
     shape, kernel = CASES[case]
     _fill_freed_memory_with_nan()
-    ours = _values_and_gradients(shape, kernel, layout, bits)
-    exact = _values_and_gradients(shape, kernel, layout, 64)
+    layout = LAYOUTS[len(shape)] if layout == "channels last" else torch.contiguous_format
+    how = convolve if bits == 32 else _in_bfloat16
+    ours = values_and_gradients(how, shape, kernel, dtype=torch.float32, layout=layout)
+    exact = values_and_gradients(plain_convolve, shape, kernel, dtype=torch.float64, layout=layout)
     for name, error in ((key, _relative_error(ours[key], exact[key])) for key in exact):
         assert error < (1e-5 if bits == 32 else 0.02), name
 
@@ -50,8 +52,7 @@ def test_values_and_gradients_are_those_of_64_bits(case, capability, bits, layou
 def test_layers_without_biases_go_the_same_ways(case):
     shape, kernel = CASES[case]
     x, weight = torch.randn(shape), torch.randn(kernel)
-    padding = [n // 2 for n in kernel[2:]]
-    expected = CONVOLVE[x.ndim](x.double(), weight.double(), padding=padding)
+    expected = plain_convolve(x.double(), weight.double(), None)
     assert _relative_error(convolve(x, weight, None), expected) < 1e-5
 
 
@@ -145,27 +146,9 @@ def _fill_freed_memory_with_nan() -> None:
     assert freed
 
 
-def _values_and_gradients(shape: tuple, kernel: tuple, layout: str, bits: int) -> dict:
-    """Of our way in 32 bits or autocast's 16, or of PyTorch's in 64; with ReLU, as in a block."""
-    torch.manual_seed(0)
-    x, weight, bias = torch.randn(shape), torch.randn(kernel), torch.randn(kernel[0])
-    if layout == "channels last":
-        x, weight = (t.contiguous(memory_format=LAYOUTS[t.ndim]) for t in (x, weight))
-    inputs = {"input": x, "weight": weight, "bias": bias}
-    if bits == 64:
-        inputs = {name: t.double() for name, t in inputs.items()}
-    for tensor in inputs.values():
-        tensor.requires_grad_()
-    with torch.autocast("cpu", torch.bfloat16, enabled=bits == 16):
-        if bits == 64:
-            padding = [n // 2 for n in kernel[2:]]
-            y = CONVOLVE[x.ndim](*inputs.values(), padding=padding)
-        else:
-            y = convolve(*inputs.values())
-    assert y.shape == (shape[0], kernel[0], *shape[2:])
-    cotangent = torch.arange(math.prod(y.shape)).view(y.shape).double().sin() + 1
-    y.backward(cotangent.to(y.dtype))
-    return {"output": y.detach()} | {name: t.grad for name, t in inputs.items()}
+def _in_bfloat16(x, weight, bias):
+    with torch.autocast("cpu", torch.bfloat16):
+        return convolve(x, weight, bias)
 
 
 def _relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:

@@ -55,8 +55,12 @@ def new_page(browser, url):
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(60_000)
-        is_complaint = lambda m: m.type == "error" and excused not in m.text  # noqa: E731
-        page.on("console", lambda m: complaints.append(m.text) if is_complaint(m) else None)
+
+        def listen(message):
+            if message.type == "error" and excused not in message.text:
+                complaints.append(message.text)
+
+        page.on("console", listen)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: addresses.append(request.url))
         before(page)
@@ -160,7 +164,10 @@ def slow_page(new_page):
 
     def open_page(path: str = ""):
         held = []
-        hold = lambda page: page.route("**/api/about", lambda route: held.append(route))  # noqa: E731
+
+        def hold(page):
+            page.route("**/api/about", lambda route: held.append(route))
+
         page = new_page(path, before=hold)
         wait_until(lambda: page.evaluate("true") and held)  # asking lets the route be told
         return page, held[0].continue_
@@ -200,7 +207,10 @@ def test_an_early_refusal_stays_whatever_comes_after_it(slow_page, result_path, 
 
 def test_a_page_that_cannot_be_set_up_says_so_and_takes_no_file(new_page, result_path, movie):
     answer = {"status": 503, "json": {"error": "Too much at once."}}
-    refuse = lambda page: page.route("**/api/about", lambda route: route.fulfill(**answer))  # noqa: E731
+
+    def refuse(page):
+        page.route("**/api/about", lambda route: route.fulfill(**answer))
+
     page = new_page(result_path, before=refuse, excused="the server responded with a status of 503")
     sent = []
     page.on("request", lambda request: sent.append(request.method))

@@ -6,8 +6,8 @@ import re
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
 
+from gradients import plain_convolve, values_and_gradients
 from mvemotion import convolutions, fourier
 from mvemotion.convolutions import convolve
 from mvemotion.fourier import (
@@ -77,8 +77,8 @@ def test_values_and_gradients_are_those_of_the_plain_convolution(
             fourier, "quickest_tiling", lambda size, kernel, *_: Tiling(size, kernel, outputs)
         )
     found, expected = (
-        _values_and_gradients(how, shape, kernel, dtype=of, layout=layout)
-        for how, of in ((convolve_by_spectra, dtype), (_plain, torch.float64))
+        values_and_gradients(how, shape, kernel, dtype=of, layout=layout)
+        for how, of in ((convolve_by_spectra, dtype), (plain_convolve, torch.float64))
     )
     for name, tensor in expected.items():
         assert _relative_error(found[name], tensor) < limit, name
@@ -98,7 +98,7 @@ def test_lengths_have_no_large_prime_factors():
 def test_a_layer_without_a_bias_and_an_input_without_a_gradient():
     x, weight = torch.randn(2, 3, 8, 8, 8), torch.randn(4, 3, 5, 5, 5, requires_grad=True)
     y = convolve_by_spectra(x, weight, None)
-    assert _relative_error(y, _plain(x.double(), weight.double(), None)) < 1e-6
+    assert _relative_error(y, plain_convolve(x.double(), weight.double(), None)) < 1e-6
     y.sum().backward()
     assert weight.grad.shape == weight.shape
     assert x.grad is None
@@ -212,7 +212,7 @@ def test_few_channels_have_larger_tiles_than_many():
 )
 def test_what_does_not_fit_is_refused_by_pytorch(x, weight):
     with pytest.raises(RuntimeError) as refusal:
-        _plain(x, weight, None)
+        plain_convolve(x, weight, None)
     with pytest.raises(RuntimeError, match=re.escape(str(refusal.value)[:40])):
         convolve(x, weight, None)
 
@@ -236,25 +236,6 @@ def test_half_the_lanes_are_filled_by_half_the_filters():
 def _pays(size, channels, filters, kernel, *, lanes=16, is_bfloat16=False) -> bool:
     x, weight = torch.empty(1, channels, *size), torch.empty(filters, channels, *kernel)
     return is_quicker_by_spectra(x, weight, lanes=lanes, is_bfloat16=is_bfloat16)
-
-
-def _plain(x, weight, bias):
-    convolution = nn.functional.conv3d
-    return convolution(x, weight, bias, padding=[n // 2 for n in weight.shape[2:]])
-
-
-def _values_and_gradients(how, shape, kernel, *, dtype, layout) -> dict[str, torch.Tensor]:
-    torch.manual_seed(0)
-    inputs = {
-        "input": torch.randn(shape).contiguous(memory_format=layout),
-        "weight": torch.randn(kernel).contiguous(memory_format=layout),
-        "bias": torch.randn(kernel[0]),
-    }
-    inputs = {name: tensor.to(dtype).requires_grad_() for name, tensor in inputs.items()}
-    y = how(*inputs.values())
-    cotangent = torch.arange(y.numel()).view(y.shape).double().sin() + 1
-    y.backward(cotangent.to(y.dtype))
-    return {"output": y.detach()} | {name: tensor.grad for name, tensor in inputs.items()}
 
 
 def _relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:

@@ -178,8 +178,8 @@ def _spectra(
     A tile is so wide; `before` zeros come before the first, and behind the last what it lacks.
     """
     steps = tiling.outputs
-    starts = zip(tiling.covered, steps, strict=True)
-    needed = [n - step + width for (n, step), width in zip(starts, widths, strict=True)]
+    each = zip(tiling.covered, steps, widths, strict=True)
+    needed = [covered - step + width for covered, step, width in each]
     behind = [n - b - size for n, b, size in zip(needed, before, tiling.size, strict=True)]
     ends = zip(reversed(before), reversed(behind), strict=True)
     padded = F.pad(_at_least_32_bits(x).contiguous(), [zeros for pair in ends for zeros in pair])

@@ -16,7 +16,6 @@ let about, view, controller, current;
 
 listen();
 const ready = setUp();
-ready.then((isReady) => isReady && (location.hash ? resume() : show("empty")));
 
 // At once, since whoever drops a file on a page that does not listen yet leaves the page.
 function listen() {
@@ -33,11 +32,11 @@ async function setUp() {
     view = new ResultView(about);
     introduce();
     addEventListener("hashchange", resume);
-    return true;
+    if (location.hash) resume();
+    else show("empty");
   } catch (error) {
     about = undefined;
     fail("", "This page could not be set up", error, () => location.reload());
-    return false;
   }
 }
 
@@ -67,7 +66,8 @@ async function take(files) {
   if (!files.length) return;
   const file = files[0];
   find("file").value = "";
-  if (!(await ready)) return;
+  await ready;
+  if (!about) return;
   const megabytes = file.size / 1e6;
   if (megabytes > about.limits.upload_mb) {
     const message = `It has ${megabytes.toFixed(0)} MB; at most ${about.limits.upload_mb} MB are taken. ` +
